@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* summary: a verdict as JSON and in words */
+#include "cli/answer.h"
+
+#include <netinet/in.h>
+#include <string.h>
+#include <time.h>
+
+#include <cordon/guard.h>
+
+#include "cli/jsonbuf.h"
+#include "cli/out.h"
+
+enum { GUARDS_MAX = 64 };
+
+const char *answer_side(const struct fs_side *s)
+{
+	if (s->match)
+		return "allow";
+	return s->observed ? "would_deny" : "deny";
+}
+
+const char *answer_dir(enum fs_dir d)
+{
+	switch (d) {
+	case FS_IN:
+		return "inbound";
+	case FS_OUT:
+		return "outbound";
+	}
+	return "?";
+}
+
+static const char *proto_name(uint8_t proto)
+{
+	switch (proto) {
+	case IPPROTO_TCP:
+		return "tcp";
+	case IPPROTO_UDP:
+		return "udp";
+	case IPPROTO_SCTP:
+		return "sctp";
+	case IPPROTO_ICMP:
+		return "icmp";
+	case IPPROTO_ICMPV6:
+		return "icmpv6";
+	}
+	return NULL;
+}
+
+const char *answer_service(
+    const struct fs_flow *flow, char buf[static ANSWER_SERVICE_LEN])
+{
+	const char *name = proto_name(flow->proto);
+
+	if (name)
+		snprintf(buf, ANSWER_SERVICE_LEN, "%s/%u", name, flow->dport);
+	else
+		snprintf(buf, ANSWER_SERVICE_LEN, "ip/%u", flow->proto);
+	return buf;
+}
+
+static bool guard_acts(const struct fs_guard_use *u, int64_t at)
+{
+	return (at < u->expires ? u->action : u->default_action) != FS_GUARD_OFF;
+}
+
+static size_t insert_sorted(uint32_t *list, size_t n, size_t cap, uint32_t x)
+{
+	size_t i = n;
+
+	while (i > 0 && list[i - 1] > x)
+		i--;
+	if ((i > 0 && list[i - 1] == x) || n == cap)
+		return n;
+	memmove(list + i + 1, list + i, (n - i) * sizeof(*list));
+	list[i] = x;
+	return n + 1;
+}
+
+size_t answer_guards(const struct fs *fs, const struct fs_flow *flow,
+    const struct fs_verdict *v, uint32_t *ret, size_t cap)
+{
+	size_t n = 0;
+
+	if (flow->proto != IPPROTO_TCP)
+		return 0;
+	for (unsigned s = 0; s < v->nsides; s++) {
+		const struct fs_span *uses = &fs_host(fs, v->side[s].host)->guards;
+
+		for (uint32_t i = 0; i < uses->count; i++) {
+			const struct fs_guard_use *u = FS_AT(
+			    fs, FS_GUARD_USES, struct fs_guard_use, uses->first + i);
+
+			if (guard_acts(u, flow->at))
+				n = insert_sorted(ret, n, cap, u->guard);
+		}
+	}
+	return n;
+}
+
+static const char *guard_id(const struct fs *fs, uint32_t i)
+{
+	return fs_str(fs, FS_AT(fs, FS_GUARDS, struct guard, i)->id);
+}
+
+/* ---- JSON ---- */
+
+#define RAW(b, literal) jsonbuf_mem(b, literal, sizeof(literal) - 1)
+
+/* A side without a rule names the host's own place: where a rule would be written. */
+static void side_json(struct jsonbuf *b, const struct fs *fs, const struct fs_side *s)
+{
+	const struct fs_host *h = fs_host(fs, s->host);
+	const struct fs_rule *r = s->rule == FS_NONE ? NULL : fs_rule(fs, s->rule);
+
+	RAW(b, "{\"host\":");
+	jsonbuf_str(b, fs_str(fs, h->name));
+	RAW(b, ",\"direction\":\"");
+	jsonbuf_raw(b, answer_dir(s->dir));
+	RAW(b, "\",\"verdict\":\"");
+	jsonbuf_raw(b, answer_side(s));
+	RAW(b, "\",\"rule\":");
+	if (r)
+		jsonbuf_str(b, fs_str(fs, r->id));
+	else
+		RAW(b, "null");
+	RAW(b, ",\"file\":");
+	jsonbuf_str(b, fs_str(fs, r ? r->file : h->file));
+	RAW(b, ",\"line\":");
+	jsonbuf_uint(b, r ? r->line : h->line);
+	RAW(b, "}");
+}
+
+void answer_members(struct jsonbuf *b, const struct fs *fs, const struct fs_flow *flow,
+    const struct fs_verdict *v)
+{
+	uint32_t guards[GUARDS_MAX];
+	size_t n = answer_guards(fs, flow, v, guards, GUARDS_MAX);
+
+	RAW(b, "\"verdict\":\"");
+	jsonbuf_raw(b, fs_result_name(v->result));
+	RAW(b, "\",\"sides\":[");
+	for (unsigned i = 0; i < v->nsides; i++) {
+		if (i > 0)
+			RAW(b, ",");
+		side_json(b, fs, &v->side[i]);
+	}
+	RAW(b, "],\"guards\":[");
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			RAW(b, ",");
+		jsonbuf_str(b, guard_id(fs, guards[i]));
+	}
+	RAW(b, "],\"reason\":");
+	jsonbuf_str(b, fs_reason_text(v->reason));
+}
+
+/* ---- words ---- */
+
+static void put(FILE *f, const struct fs *fs, uint32_t string)
+{
+	out_escape(f, fs_str(fs, string));
+}
+
+static void place(FILE *f, const struct fs *fs, uint32_t file, uint32_t line)
+{
+	fputs(" (", f);
+	put(f, fs, file);
+	fprintf(f, ":%u)", line);
+}
+
+static void until(FILE *f, int64_t expires)
+{
+	time_t t = (time_t)expires;
+	struct tm tm;
+	char day[32];
+
+	if (expires == FS_FOREVER || !gmtime_r(&t, &tm))
+		return;
+	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	fprintf(f, "; ends %s", day);
+}
+
+static void matched_text(FILE *f, const struct fs *fs, const struct fs_side *s)
+{
+	const struct fs_rule *r = fs_rule(fs, s->rule);
+
+	fputs("  rule ", f);
+	put(f, fs, r->id);
+	fprintf(f, s->dir == FS_IN ? " lets it in" : " lets it out");
+	place(f, fs, r->file, r->line);
+	if (*fs_str(fs, r->reason)) {
+		fputs(": ", f);
+		put(f, fs, r->reason);
+	}
+	if (*fs_str(fs, r->ticket)) {
+		fputs(", ", f);
+		put(f, fs, r->ticket);
+	}
+	if (r->schedule != FS_NONE) {
+		fputs("; only ", f);
+		put(f, fs,
+		    FS_AT(fs, FS_SCHEDULES, struct fs_schedule, r->schedule)->text);
+	}
+	until(f, r->expires);
+	fputc('\n', f);
+}
+
+static void side_text(FILE *f, const struct fs *fs, const struct fs_side *s)
+{
+	const struct fs_host *h = fs_host(fs, s->host);
+
+	if (s->match && s->rule != FS_NONE) {
+		matched_text(f, fs, s);
+		return;
+	}
+	fputs("  ", f);
+	if (h->declared) {
+		put(f, fs, h->name);
+		place(f, fs, h->file, h->line);
+		fprintf(f, " has no %s rule for it", answer_dir(s->dir));
+	} else {
+		fprintf(f, "the %s is an address of ",
+		    s->dir == FS_IN ? "target" : "source");
+		put(f, fs, h->name);
+		place(f, fs, h->file, h->line);
+		fputs(" that no file declares: it may do nothing", f);
+	}
+	if (s->observed)
+		fputs(", but is only observed: logged, not denied", f);
+	fputc('\n', f);
+}
+
+static void spoken_text(FILE *f, const struct fs_verdict *v)
+{
+	static const char *const said[] = {
+	    [0] = "neither SMB nor RDP is granted on it: stopped as exposure",
+	    [FS_SMB] = "SMB is granted on it, RDP is not: stopped as exposure",
+	    [FS_RDP] = "RDP is granted on it, SMB is not: stopped as exposure",
+	    [FS_SMB | FS_RDP] = "both SMB and RDP are granted on it",
+	};
+
+	fprintf(f, "  %s\n", said[v->grants & (FS_SMB | FS_RDP)]);
+	if (v->require & FS_REQ_NLA)
+		fputs("  it must use NLA\n", f);
+	if (v->require & FS_REQ_SMB2)
+		fputs("  it must not use SMB1\n", f);
+	if (v->require & FS_REQ_SIGNING)
+		fputs("  it must be signed\n", f);
+}
+
+static void headline(FILE *f, bool colour, const struct fs_flow *flow,
+    const struct fs_verdict *v, const char *src, const char *dst)
+{
+	static const struct {
+		const char *word, *fate;
+		enum out_tone tone;
+	} say[] = {
+	    [FS_PASS] = {"pass", "is left alone", TONE_DIM},
+	    [FS_ALLOW] = {"allow", "passes", TONE_GOOD},
+	    [FS_DENY] = {"deny", "is stopped", TONE_BAD},
+	};
+	char service[ANSWER_SERVICE_LEN];
+
+	fprintf(f, "%s%s%s: %s from ", out_tone(say[v->result].tone, colour),
+	    say[v->result].word, out_tone(TONE_PLAIN, colour),
+	    answer_service(flow, service));
+	out_escape(f, src);
+	fputs(" to ", f);
+	out_escape(f, dst);
+	fprintf(f, " %s: %s\n", say[v->result].fate, fs_reason_text(v->reason));
+}
+
+void answer_text(FILE *f, bool colour, const struct fs *fs, const struct fs_flow *flow,
+    const struct fs_verdict *v, const char *src, const char *dst)
+{
+	uint32_t guards[GUARDS_MAX];
+	size_t n = answer_guards(fs, flow, v, guards, GUARDS_MAX);
+
+	headline(f, colour, flow, v, src, dst);
+	for (unsigned i = 0; i < v->nsides; i++)
+		side_text(f, fs, &v->side[i]);
+	if (v->reason != FS_WHY_RULES || flow->proto != IPPROTO_TCP)
+		return;
+	spoken_text(f, v);
+	for (size_t i = 0; i < n; i++) {
+		fputs(i == 0 ? "  guards on its payload: " : ", ", f);
+		put(f, fs, FS_AT(fs, FS_GUARDS, struct guard, guards[i])->id);
+	}
+	if (n > 0)
+		fputc('\n', f);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* summary: a verdict as JSON and in words; shared by explain and replay */
+#ifndef CORDON_CLI_ANSWER_H
+#define CORDON_CLI_ANSWER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cordon/flowspace.h>
+
+struct jsonbuf;
+
+/* allow, deny or would_deny: what one side says by itself. */
+const char *answer_side(const struct fs_side *s);
+const char *answer_dir(enum fs_dir d); /* "inbound", "outbound" */
+
+/* Guards of the hosts involved that look at the flow at its time (action alert or
+ * drop), ascending; only TCP has any.  At most cap are stored; returns their number. */
+size_t answer_guards(const struct fs *fs, const struct fs_flow *flow,
+    const struct fs_verdict *v, uint32_t *ret, size_t cap);
+
+/* "verdict":…,"sides":[…],"guards":[…],"reason":… without the braces around. */
+void answer_members(struct jsonbuf *b, const struct fs *fs, const struct fs_flow *flow,
+    const struct fs_verdict *v);
+
+/* The same in sentences, with file:line of every rule or host named.  src and dst:
+ * how the ends are called ("erp-db01 (10.20.8.11)"). */
+void answer_text(FILE *f, bool colour, const struct fs *fs, const struct fs_flow *flow,
+    const struct fs_verdict *v, const char *src, const char *dst);
+
+/* "tcp/445", "icmp/8", "ip/50"; returns buf. */
+enum { ANSWER_SERVICE_LEN = 24 };
+const char *answer_service(const struct fs_flow *flow, char buf[static ANSWER_SERVICE_LEN]);
+
+#endif

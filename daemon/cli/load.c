@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* summary: opening and loading the policy tree that a verb is given */
+#include "cli/load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cordon/diag.h>
+#include <cordon/rules.h>
+
+#include "cli/cli.h"
+#include "cli/out.h"
+
+/* TZDIR as for every program that knows time zones (tests, NixOS). */
+static int open_zoneinfo(void)
+{
+	const char *dir = secure_getenv("TZDIR");
+
+	return open(dir && *dir ? dir : "/usr/share/zoneinfo",
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int cannot_open(const char *path)
+{
+	int err = errno;
+	char *safe = out_escaped(path, strlen(path));
+
+	cli_warnx("policy %s: %s", safe ? safe : "?", strerror(err));
+	free(safe);
+	return err == EACCES || err == EPERM ? CLI_FORBIDDEN : CLI_USAGE;
+}
+
+int load_policy(const char *path, struct diaglist *d, struct fs **ret_fs)
+{
+	struct rules_source src = {.name = "", .now = time(NULL)};
+	int rc;
+
+	src.policy_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (src.policy_fd < 0)
+		return cannot_open(path);
+	src.zoneinfo_fd = open_zoneinfo();
+	rc = rules_load(&src, d, ret_fs) == 0 ? CLI_OK : CLI_POLICY;
+	diag_sort(d);
+	close(src.policy_fd);
+	if (src.zoneinfo_fd >= 0)
+		close(src.zoneinfo_fd);
+	return rc;
+}
+
+void load_counts(const struct diaglist *d, char *buf, unsigned size)
+{
+	snprintf(buf, size, "%zu error%s, %zu warning%s", d->errors,
+	    d->errors == 1 ? "" : "s", d->warnings, d->warnings == 1 ? "" : "s");
+}
+
+int cli_load_policy(const char *path, struct fs **ret_fs)
+{
+	struct diaglist d;
+	char counts[64];
+	int rc;
+
+	diag_init(&d);
+	rc = load_policy(path, &d, ret_fs);
+	if (d.n > 0) {
+		diag_print(&d, stderr, out_wants_colour(stderr));
+		load_counts(&d, counts, sizeof(counts));
+		fprintf(stderr, "%s\n", counts);
+	}
+	diag_free(&d);
+	return rc;
+}
+
+int cli_time(int64_t *ret_at)
+{
+	const char *s = cli_opt("at");
+
+	if (!s) {
+		*ret_at = time(NULL);
+		return CLI_OK;
+	}
+	if (rules_parse_time(s, ret_at) == 0)
+		return CLI_OK;
+	return cli_usage("--at \"%s\" is neither a date (2027-03-31) nor an RFC 3339 "
+			 "instant (2027-03-31T18:00:00Z)",
+	    s);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* summary: a policy tree from a path, with its diagnostics still as data */
+#ifndef CORDON_CLI_LOAD_H
+#define CORDON_CLI_LOAD_H
+
+struct diaglist;
+struct fs;
+
+/* As cli_load_policy(), but the diagnostics stay in *d (initialised by the caller);
+ * what is no diagnostic (no such directory) is said on stderr. */
+int load_policy(const char *path, struct diaglist *d, struct fs **ret_fs);
+
+/* "2 errors, 1 warning" */
+void load_counts(const struct diaglist *d, char *buf, unsigned size);
+
+#endif

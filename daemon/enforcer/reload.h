@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* summary: from a policy tree or image to the kernel, or no change at all */
+#ifndef CORDON_ENFORCER_RELOAD_H
+#define CORDON_ENFORCER_RELOAD_H
+
+#include <stdint.h>
+
+struct enforcer;
+
+/* Load the tree.  id: of the engine's MSG_RELOAD, which gets its answer, or 0.
+ * commit: given with the request, or "". */
+void reload_ask(struct enforcer *e, uint32_t id, const char *commit);
+
+/* At the start: the tree; where that fails, the last good image.  Waits.  Exit
+ * status; ENFORCER_OK: e->live is in force (with -n: the kernel would take it). */
+int reload_first(struct enforcer *e);
+
+/* For -e: the last good image; where there is none, the tree.  Waits. */
+int reload_early(struct enforcer *e);
+
+/* Compile again once a rule starts or ends; look after the table.  Starts timers. */
+int reload_watch(struct enforcer *e);
+
+#endif

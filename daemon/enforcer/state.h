@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* summary: what the enforcer knows; private to its files */
+#ifndef CORDON_ENFORCER_STATE_H
+#define CORDON_ENFORCER_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "enforcer/enforcer.h"
+#include "enforcer/guard.h"
+#include "enforcer/image.h"
+#include "priv/msg.h"
+
+struct load;
+struct loop;
+struct loop_source;
+struct nft;
+struct queued;
+
+/* A running sensor or engine. */
+struct child {
+	enum role role;
+	pid_t pid; /* 0: not running */
+	int fd;    /* channel, -1 */
+	int spare; /* end of a peer channel that waits for its start, or -1 */
+	bool ready, wanted_end;
+	uint32_t restarts;
+	unsigned quick;      /* deaths in a row soon after the start */
+	uint64_t started_us;
+	struct loop_source *io, *watch, *timer;
+	struct queued *head, *tail; /* messages its socket had no room for */
+	size_t nqueued;
+	struct enforcer *e;
+};
+
+struct enforcer {
+	const struct enforcer_opts *o;
+	struct loop *loop;
+	struct nft *nft;
+	int ctl_fd, state_fd, lock_fd;
+
+	struct image live;      /* what the kernel has; live.fs NULL: nothing yet */
+	int64_t next_change;    /* seconds UTC, FS_FOREVER */
+	bool owned;             /* of the last nft_apply() */
+	struct load *load;      /* the loader that runs, or NULL */
+	bool again;             /* reload once it is done */
+	int start_status;       /* exit status a failed first load would have */
+
+	struct guard_state guard;
+	struct netrange *local; /* the machine's addresses */
+	size_t nlocal;
+	bool full_said;
+
+	struct child child[ROLE_COUNT]; /* sensor and engine */
+	struct msg_sensor_config sensor_config; /* what the running sensor got */
+	bool serving, stopping;
+	struct loop_source *change_timer, *watch_timer;
+};
+
+#endif

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* summary: policy x sighting -> decision; pure */
+#include "engine/decide.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+#include <cordon/flowspace.h>
+#include <cordon/guard.h>
+
+/* Protocols the policy grants by name: what speaks them, and how it is called. */
+static const struct {
+	const char *detail;
+	uint8_t app, bit, reason;
+	const char *attack;
+} spoken[] = {
+	{ "smb", APP_SMB, FS_SMB, REASON_SMB, "T1021.002" },
+	{ "rdp", APP_RDP, FS_RDP, REASON_RDP, "T1021.001" },
+};
+enum { NSPOKEN = sizeof(spoken) / sizeof(spoken[0]) };
+
+static void judge(const struct fs *fs, const struct msg_sighting *s, bool reversed,
+    struct fs_verdict *ret)
+{
+	bool icmp = s->proto == IPPROTO_ICMP || s->proto == IPPROTO_ICMPV6;
+	struct fs_flow flow = {
+		.src = reversed ? s->dst : s->src,
+		.dst = reversed ? s->src : s->dst,
+		.proto = s->proto,
+		.dport = reversed && !icmp ? s->sport : s->dport,
+		.at = s->time_us / 1000000,
+	};
+
+	fs_judge(fs, &flow, ret);
+}
+
+bool decide_reversed(const struct fs *fs, const struct msg_sighting *s)
+{
+	struct fs_verdict v;
+
+	if (s->kind == SIGHT_SPOKEN)
+		return false; /* client and server are known there */
+	if (s->proto == IPPROTO_TCP && (s->tcp_flags & TH_SYN))
+		return (s->tcp_flags & TH_ACK) != 0;
+	if (s->proto != IPPROTO_TCP && s->proto != IPPROTO_UDP)
+		return false;
+	judge(fs, s, false, &v);
+	if (v.result == FS_ALLOW)
+		return false;
+	judge(fs, s, true, &v);
+	if (v.result == FS_ALLOW)
+		return true;
+	/* Nothing allows it either way, as of a connection just cut: the lower port
+	 * names the server for people; no verdict depends on it. */
+	return s->proto == IPPROTO_TCP && s->sport < s->dport;
+}
+
+static void name_side(struct decision *d, const struct fs_side *side)
+{
+	d->host = side->host;
+	d->rule = side->match ? side->rule : FS_NONE;
+	d->side = side->dir == FS_IN ? SIDE_IN : SIDE_OUT;
+	d->mode = side->observed ? MODE_OBSERVE : MODE_ENFORCE;
+}
+
+/* The side that decided: lacking (a rule, or a grant of `bit`), and of those one
+ * that enforces before one that only observes; NULL: none lacks it. */
+static const struct fs_side *lacking_side(const struct fs_verdict *v, uint8_t bit)
+{
+	const struct fs_side *found = NULL;
+
+	for (unsigned i = 0; i < v->nsides; i++) {
+		const struct fs_side *side = &v->side[i];
+
+		if (bit ? side->match && (side->grants & bit) : side->match)
+			continue;
+		if (!found || (found->observed && !side->observed))
+			found = side;
+	}
+	return found;
+}
+
+/* Name some side where none is to blame: the server's before the client's. */
+static const struct fs_side *any_side(const struct fs_verdict *v)
+{
+	return v->nsides ? &v->side[v->nsides - 1] : NULL;
+}
+
+static void decide_denied(
+    const struct fs *fs, const struct fs_verdict *v, struct decision *d)
+{
+	const struct fs_side *side = lacking_side(v, 0);
+
+	if (side) {
+		name_side(d, side);
+		d->reason = fs_host(fs, side->host)->declared ? REASON_NO_RULE
+							      : REASON_UNDECLARED;
+		if (v->reason == FS_WHY_MULTICAST)
+			d->reason = REASON_MULTICAST;
+		return;
+	}
+	d->reason = v->nsides ? REASON_STATE : REASON_NOT_OURS;
+	if (v->nsides)
+		name_side(d, any_side(v));
+}
+
+/* What is decided by the source alone: its own host, else the one it went to. */
+static void decide_by_place(const struct fs *fs, const struct msg_sighting *s,
+    uint8_t reason, struct decision *d)
+{
+	uint32_t src = fs_place_of(fs, &s->src), dst = fs_place_of(fs, &s->dst);
+
+	d->reason = reason;
+	d->host = src != FS_NONE ? src : dst;
+	if (d->host != FS_NONE)
+		d->side = src != FS_NONE ? SIDE_OUT : SIDE_IN;
+	d->mode = MODE_ENFORCE;
+}
+
+static int spoken_row(const struct msg_sighting *s)
+{
+	for (int i = 0; i < NSPOKEN; i++)
+		if (s->facts.app == spoken[i].app ||
+		    (s->facts.app == APP_NONE &&
+			strcmp(s->detail, spoken[i].detail) == 0))
+			return i;
+	return -1;
+}
+
+/* SMB or RDP: said by the kernel, which dropped the opening, or by the sensor, which
+ * only saw it. */
+static void decide_exposure(
+    const struct fs_verdict *v, const struct msg_sighting *s, struct decision *d)
+{
+	int row = spoken_row(s);
+	const struct fs_side *side = row < 0 ? NULL : lacking_side(v, spoken[row].bit);
+
+	d->app = row < 0 ? APP_NONE : spoken[row].app;
+	d->confidence =
+	    s->facts.confidence ? s->facts.confidence : CONFIDENCE_HANDSHAKE;
+	if (s->kind == SIGHT_SPOKEN && !side) {
+		d->tell = false; /* granted, or not ours */
+		return;
+	}
+	d->reason = row < 0 ? REASON_STATE : spoken[row].reason;
+	if (!side)
+		side = any_side(v);
+	if (side)
+		name_side(d, side);
+	d->kind = EVENT_EXPOSURE;
+	if (d->mode == MODE_OBSERVE)
+		d->action = ACTION_WOULD_DROP;
+	else
+		d->action = s->kind == SIGHT_EXPOSURE || v->result == FS_DENY
+				? ACTION_DROP
+				: ACTION_ALERT;
+}
+
+static uint32_t guard_by_id(const struct fs *fs, const char *id)
+{
+	uint32_t n = fs->table[FS_GUARDS].count;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (strcmp(fs_str(fs, FS_AT(fs, FS_GUARDS, struct guard, i)->id), id) ==
+		    0)
+			return i;
+	return FS_NONE;
+}
+
+/* What the host does about the guard at that time; OFF: it does not use it. */
+static enum fs_guard_action guard_action(
+    const struct fs *fs, uint32_t host, uint32_t guard, int64_t at)
+{
+	const struct fs_span *uses = &fs_host(fs, host)->guards;
+
+	for (uint32_t i = uses->first; i < uses->first + uses->count; i++) {
+		const struct fs_guard_use *u =
+		    FS_AT(fs, FS_GUARD_USES, struct fs_guard_use, i);
+
+		if (u->guard == guard)
+			return at < u->expires ? u->action : u->default_action;
+	}
+	return FS_GUARD_OFF;
+}
+
+/* The side whose guard did the most about it: drop before alert, enforcing before
+ * observed. */
+static void decide_guard(const struct fs *fs, const struct fs_verdict *v,
+    const struct msg_sighting *s, struct decision *d)
+{
+	enum fs_guard_action action = FS_GUARD_OFF;
+	const struct fs_side *found = NULL;
+
+	d->kind = EVENT_GUARD;
+	d->reason = REASON_GUARD;
+	d->guard = guard_by_id(fs, s->detail);
+	for (unsigned i = 0; i < v->nsides && d->guard != FS_NONE; i++) {
+		const struct fs_side *side = &v->side[i];
+		enum fs_guard_action a =
+		    guard_action(fs, side->host, d->guard, s->time_us / 1000000);
+
+		if (a > action || (a == action && found && found->observed)) {
+			action = a;
+			found = side;
+		}
+	}
+	if (!found)
+		found = any_side(v);
+	if (found)
+		name_side(d, found);
+	if (action == FS_GUARD_ALERT)
+		d->action = ACTION_ALERT;
+	else
+		d->action = d->mode == MODE_OBSERVE ? ACTION_WOULD_DROP : ACTION_DROP;
+}
+
+/* Whether the sorted, disjoint ranges at first[0..n), stride bytes apart, touch r. */
+static bool ranges_touch(
+    const void *first, size_t stride, size_t n, const struct netrange *r)
+{
+	const struct netrange *at;
+	size_t lo = 0, hi = n;
+
+	while (lo < hi) { /* the first range that does not end before r */
+		size_t mid = lo + (hi - lo) / 2;
+
+		at = (const void *)((const char *)first + mid * stride);
+		if (netaddr_cmp(&at->hi, &r->lo) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == n)
+		return false;
+	at = (const void *)((const char *)first + lo * stride);
+	return netaddr_cmp(&at->lo, &r->hi) <= 0;
+}
+
+bool decide_blockable(const struct fs *fs, const struct netaddr *a, unsigned prefixlen)
+{
+	const struct fs_span spans[] = { fs->settings.addresses,
+		fs->settings.management, fs->settings.never };
+	struct netrange r = netrange_of_prefix(a, prefixlen);
+
+	if (a->v == 0 || netaddr_is_multicast(a))
+		return false;
+	for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++)
+		if (ranges_touch(fs_range(fs, spans[i].first), sizeof(struct netrange),
+			spans[i].count, &r))
+			return false;
+	/* struct fs_place begins with its range */
+	return !ranges_touch(fs_table(fs, FS_PLACES), sizeof(struct fs_place),
+	    fs->table[FS_PLACES].count, &r);
+}
+
+static bool block_wanted(
+    const struct fs *now, const struct msg_sighting *s, const struct decision *d)
+{
+	uint8_t on = now->settings.block_on;
+
+	if (!s->handshake || s->proto != IPPROTO_TCP || d->mode != MODE_ENFORCE)
+		return false;
+	if (d->kind == EVENT_GUARD)
+		return (on & FS_ON_GUARD) && d->action == ACTION_DROP;
+	return d->kind == EVENT_EXPOSURE && (on & FS_ON_EXPOSURE);
+}
+
+static void decide_block(
+    const struct fs *now, const struct msg_sighting *s, struct decision *d)
+{
+	struct msg_block *b = &d->shut;
+
+	if (!block_wanted(now, s, d))
+		return;
+	b->addr = d->reversed ? s->dst : s->src;
+	b->prefixlen = b->addr.v == 4 ? 32 : 64;
+	if (b->addr.v == 6 && !decide_blockable(now, &b->addr, 64))
+		b->prefixlen = 128; /* it lives beside somebody who is needed */
+	if (!decide_blockable(now, &b->addr, b->prefixlen))
+		return;
+	b->origin = BLOCK_AUTO;
+	b->scope = now->settings.block_scope;
+	b->ttl_s = now->settings.block_ttl_s;
+	d->block = b->ttl_s > 0;
+}
+
+void decide(const struct fs *under, const struct fs *now, const struct msg_sighting *s,
+    struct decision *ret)
+{
+	struct decision d = { .tell = true,
+		.kind = EVENT_DENIED,
+		.action = ACTION_DROP,
+		.host = FS_NONE,
+		.rule = FS_NONE,
+		.guard = FS_NONE };
+	struct fs_verdict v;
+
+	d.reversed = decide_reversed(under, s);
+	judge(under, s, d.reversed, &v);
+	switch ((enum sighting_kind)s->kind) {
+	case SIGHT_DENIED:
+		decide_denied(under, &v, &d);
+		break;
+	case SIGHT_WOULD_DENY:
+		d.kind = EVENT_WOULD_DENY;
+		d.action = ACTION_WOULD_DROP;
+		decide_denied(under, &v, &d);
+		break;
+	case SIGHT_SPOOF:
+		decide_by_place(under, s, REASON_SPOOF, &d);
+		break;
+	case SIGHT_BLOCKED:
+		decide_by_place(under, s, REASON_BLOCKED, &d);
+		break;
+	case SIGHT_CONDEMNED:
+		d.reason = REASON_CONDEMNED;
+		if (v.nsides)
+			name_side(&d, any_side(&v));
+		break;
+	case SIGHT_EXPOSURE:
+	case SIGHT_SPOKEN:
+		decide_exposure(&v, s, &d);
+		break;
+	case SIGHT_GUARD:
+		decide_guard(under, &v, s, &d);
+		break;
+	case SIGHT_KINDS:
+		d.tell = false;
+		break;
+	}
+	if (d.tell)
+		decide_block(now, s, &d);
+	*ret = d;
+}
+
+static void event_guard(const struct fs *fs, uint32_t index, struct event *e)
+{
+	const struct guard *g = FS_AT(fs, FS_GUARDS, struct guard, index);
+
+	EVENT_SET(e->guard, fs_str(fs, g->id));
+	EVENT_SET(e->title, fs_str(fs, g->title));
+	EVENT_SET(e->attack, fs_str(fs, g->attack));
+	for (uint32_t i = 0; i < g->cve_count && i < EVENT_CVES; i++)
+		EVENT_SET(e->cve[i],
+		    fs_str(fs, *FS_AT(fs, FS_WORDS, uint32_t, g->cve_first + i)));
+	if (g->protocol & FS_SMB)
+		e->app = APP_SMB;
+	else if (g->protocol & FS_RDP)
+		e->app = APP_RDP;
+}
+
+void decide_event(const struct fs *under, const struct msg_sighting *s,
+    const struct decision *d, struct event *ret)
+{
+	struct event *e = ret;
+
+	memset(e, 0, sizeof(*e));
+	e->time_us = s->time_us;
+	e->count = s->count;
+	e->kind = d->kind;
+	e->action = d->action;
+	e->reason = d->reason;
+	e->side = d->side;
+	e->mode = d->mode;
+	e->reversed = d->reversed;
+	e->proto = s->proto;
+	e->app = d->app;
+	e->confidence = d->confidence;
+	e->src = s->src;
+	e->dst = s->dst;
+	e->sport = s->sport;
+	e->dport = s->dport;
+	EVENT_SET(e->iface, s->iface);
+	if (d->host != FS_NONE)
+		EVENT_SET(e->host, fs_str(under, fs_host(under, d->host)->name));
+	if (d->rule != FS_NONE)
+		EVENT_SET(e->rule, fs_str(under, fs_rule(under, d->rule)->id));
+	if (d->guard != FS_NONE)
+		event_guard(under, d->guard, e);
+	else if (d->kind == EVENT_GUARD)
+		EVENT_SET(e->guard, s->detail);
+	for (int i = 0; d->kind == EVENT_EXPOSURE && i < NSPOKEN; i++)
+		if (spoken[i].app == d->app)
+			EVENT_SET(e->attack, spoken[i].attack);
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* summary: one flow is one event and then exact counts, in a table of fixed size */
+#include "engine/dedupe.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NIL = UINT32_MAX };
+
+struct dedupe_key {
+	uint8_t kind, reason, proto, action;
+	uint16_t dport;
+	struct netaddr src, dst;
+	char guard[MSG_DETAIL_LEN];
+};
+
+/* In use: in its hash chain and in the queue, which is in order of `due` because
+ * the period is the same for all.  Else: in the free list, through `next`. */
+struct entry {
+	struct event event;
+	struct dedupe_key key;
+	uint64_t pending, due;
+	int64_t first_us, last_us;
+	uint32_t next, queue_next;
+};
+
+struct bucket {
+	struct event event; /* count 0: free */
+	uint64_t due;
+};
+
+struct dedupe {
+	uint32_t size, free, head, tail;
+	uint8_t secret[crypto_shorthash_KEYBYTES]; /* strangers choose the keys */
+	struct dedupe_stats stats;
+	struct entry *entry;
+	uint32_t *hash; /* size chains */
+	struct bucket bucket[DEDUPE_BUCKETS];
+};
+
+struct dedupe *dedupe_new(uint32_t entries)
+{
+	struct dedupe *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->size = entries ? entries : DEDUPE_ENTRIES;
+	d->entry = calloc(d->size, sizeof(*d->entry));
+	d->hash = calloc(d->size, sizeof(*d->hash));
+	if (!d->entry || !d->hash) {
+		dedupe_free(d);
+		return NULL;
+	}
+	crypto_shorthash_keygen(d->secret);
+	d->head = d->tail = NIL;
+	for (uint32_t i = 0; i < d->size; i++) {
+		d->hash[i] = NIL;
+		d->entry[i].next = i + 1 < d->size ? i + 1 : NIL;
+	}
+	return d;
+}
+
+void dedupe_free(struct dedupe *d)
+{
+	if (!d)
+		return;
+	free(d->entry);
+	free(d->hash);
+	free(d);
+}
+
+static void key_of(const struct event *e, struct dedupe_key *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->kind = e->kind;
+	ret->reason = e->reason;
+	/* the kernel's drop and the sensor's alert of one opening are one exposure */
+	ret->action = e->kind == EVENT_EXPOSURE ? ACTION_NONE : e->action;
+	ret->proto = e->proto;
+	ret->dport = e->dport;
+	ret->src = e->src;
+	ret->dst = e->dst;
+	memcpy(ret->guard, e->guard, sizeof(ret->guard));
+}
+
+static uint32_t *chain_of(struct dedupe *d, const struct dedupe_key *key)
+{
+	uint64_t h;
+
+	crypto_shorthash((uint8_t *)&h, (const uint8_t *)key, sizeof(*key), d->secret);
+	return &d->hash[h % d->size];
+}
+
+static void enqueue(struct dedupe *d, uint32_t i, uint64_t due)
+{
+	d->entry[i].due = due;
+	d->entry[i].queue_next = NIL;
+	if (d->tail == NIL)
+		d->head = i;
+	else
+		d->entry[d->tail].queue_next = i;
+	d->tail = i;
+}
+
+static void release(struct dedupe *d, uint32_t i)
+{
+	uint32_t *link = chain_of(d, &d->entry[i].key);
+
+	while (*link != i)
+		link = &d->entry[*link].next;
+	*link = d->entry[i].next;
+	d->entry[i].next = d->free;
+	d->free = i;
+	d->stats.entries--;
+}
+
+static void entry_count(
+    struct dedupe *d, struct entry *n, const struct event *e, uint64_t extra)
+{
+	if (extra == 0)
+		return;
+	if (n->pending == 0)
+		n->first_us = e->time_us;
+	n->pending += extra;
+	n->last_us = e->time_us;
+	d->stats.counted += extra;
+}
+
+/* The bucket of the event's kind, action and host; of the last ones each holds one
+ * kind without host, so that there is always one. */
+static struct bucket *bucket_of(struct dedupe *d, const struct event *e)
+{
+	enum { NAMED = DEDUPE_BUCKETS - EVENT_KINDS * ACTION_COUNT };
+	uint64_t h, at;
+
+	crypto_shorthash((uint8_t *)&h, (const uint8_t *)e->host,
+	    strnlen(e->host, sizeof(e->host)), d->secret);
+	at = (h + e->kind * ACTION_COUNT + e->action) % NAMED;
+	for (size_t i = 0; i < 8; i++) {
+		struct bucket *b = &d->bucket[(at + i) % NAMED];
+
+		if (b->event.count == 0 ||
+		    (b->event.kind == e->kind && b->event.action == e->action &&
+			strcmp(b->event.host, e->host) == 0))
+			return b;
+	}
+	return &d->bucket[NAMED + e->kind * ACTION_COUNT + e->action];
+}
+
+static void overflow(struct dedupe *d, const struct event *e, uint64_t mono_us)
+{
+	struct bucket *b = bucket_of(d, e);
+	bool named = b - d->bucket < DEDUPE_BUCKETS - EVENT_KINDS * ACTION_COUNT;
+
+	if (b->event.count == 0) {
+		memset(&b->event, 0, sizeof(b->event));
+		b->event.kind = e->kind;
+		b->event.action = e->action;
+		b->event.reason = REASON_OVERFLOW;
+		b->event.since_us = e->time_us;
+		b->event.policy = e->policy;
+		if (named) {
+			b->event.side = e->side;
+			b->event.mode = e->mode;
+			memcpy(b->event.host, e->host, sizeof(b->event.host));
+		}
+		b->due = mono_us + DEDUPE_PERIOD_US;
+	}
+	b->event.count += e->count;
+	b->event.time_us = e->time_us;
+	d->stats.counted += e->count;
+	d->stats.overflow += e->count;
+}
+
+/* The kernel's word that it dropped what the sensor had only seen is news. */
+static bool is_stronger(const struct event *known, const struct event *e)
+{
+	return known->action != e->action && e->action == ACTION_DROP;
+}
+
+enum dedupe_answer dedupe_add(
+    struct dedupe *d, const struct event *e, uint64_t extra, uint64_t mono_us)
+{
+	struct dedupe_key key;
+	uint32_t *chain, i;
+
+	key_of(e, &key);
+	chain = chain_of(d, &key);
+	for (i = *chain; i != NIL; i = d->entry[i].next) {
+		if (memcmp(&d->entry[i].key, &key, sizeof(key)) != 0)
+			continue;
+		if (is_stronger(&d->entry[i].event, e)) {
+			d->entry[i].event = *e;
+			return DEDUPE_TELL;
+		}
+		entry_count(d, &d->entry[i], e, extra);
+		return DEDUPE_COUNTED;
+	}
+	i = d->free;
+	if (i == NIL) {
+		overflow(d, e, mono_us);
+		return DEDUPE_COUNTED;
+	}
+	d->free = d->entry[i].next;
+	d->entry[i] = (struct entry){ .event = *e, .key = key, .next = *chain };
+	*chain = i;
+	d->stats.entries++;
+	enqueue(d, i, mono_us + DEDUPE_PERIOD_US);
+	return DEDUPE_TELL;
+}
+
+static void tell_entry(struct entry *n, dedupe_tell_fn *f, void *arg)
+{
+	struct event e = n->event;
+
+	e.count = n->pending;
+	e.since_us = n->first_us;
+	e.time_us = n->last_us;
+	n->pending = 0;
+	f(arg, &e);
+}
+
+static void tell_bucket(struct bucket *b, dedupe_tell_fn *f, void *arg)
+{
+	struct event e = b->event;
+
+	b->event.count = 0;
+	f(arg, &e);
+}
+
+void dedupe_tick(struct dedupe *d, uint64_t mono_us, dedupe_tell_fn *f, void *arg)
+{
+	while (d->head != NIL && d->entry[d->head].due <= mono_us) {
+		uint32_t i = d->head;
+
+		d->head = d->entry[i].queue_next;
+		if (d->head == NIL)
+			d->tail = NIL;
+		if (d->entry[i].pending == 0) {
+			release(d, i);
+			continue;
+		}
+		tell_entry(&d->entry[i], f, arg);
+		enqueue(d, i, mono_us + DEDUPE_PERIOD_US);
+	}
+	for (size_t i = 0; i < DEDUPE_BUCKETS; i++)
+		if (d->bucket[i].event.count > 0 && d->bucket[i].due <= mono_us)
+			tell_bucket(&d->bucket[i], f, arg);
+}
+
+void dedupe_flush(struct dedupe *d, dedupe_tell_fn *f, void *arg)
+{
+	for (uint32_t i = d->head; i != NIL; i = d->entry[i].queue_next)
+		if (d->entry[i].pending > 0)
+			tell_entry(&d->entry[i], f, arg);
+	for (size_t i = 0; i < DEDUPE_BUCKETS; i++)
+		if (d->bucket[i].event.count > 0)
+			tell_bucket(&d->bucket[i], f, arg);
+}
+
+void dedupe_stats(const struct dedupe *d, struct dedupe_stats *ret)
+{
+	*ret = d->stats;
+}

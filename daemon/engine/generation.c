@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* summary: the policy in force and the one before, by generation */
+#include "engine/generation.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <cordon/flowspace.h>
+
+static void generation_drop(struct generation *g)
+{
+	if (g->fs)
+		blob_drop(&g->image);
+	memset(g, 0, sizeof(*g));
+}
+
+int generations_take(struct generations *g, const struct msg_policy *p, int fd)
+{
+	struct generation new = { .applied_at = p->applied_at,
+		.restored = p->restored };
+	int r = blob_take(fd, BLOB_MAX, &new.image);
+
+	if (r < 0)
+		return r;
+	new.fs = new.image.data;
+	if (new.image.len != p->size || !fs_valid(new.image.data, new.image.len) ||
+	    memcmp(new.fs->digest, p->digest, sizeof(p->digest)) != 0) {
+		blob_drop(&new.image);
+		return -EINVAL;
+	}
+	memcpy(new.policy.digest, p->digest, sizeof(new.policy.digest));
+	memcpy(new.policy.commit, p->commit, sizeof(new.policy.commit));
+	new.policy.generation = p->generation;
+	generation_drop(&g->before);
+	g->before = g->now;
+	g->now = new;
+	return 0;
+}
+
+void generations_free(struct generations *g)
+{
+	generation_drop(&g->before);
+	generation_drop(&g->now);
+}
+
+const struct generation *generations_find(const struct generations *g, uint32_t number)
+{
+	if (number && g->before.fs && g->before.policy.generation == number)
+		return &g->before;
+	return &g->now;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* summary: incidents: events of one source, host and kind, grouped */
+#include "engine/incident.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NIL = UINT32_MAX };
+
+/* In the list of all by age of the last event: newer, older.  chain: of its hash. */
+struct incident {
+	char id[EVENT_INCIDENT_LEN];
+	uint8_t kind, block; /* enum event_kind, enum incident_block */
+	struct netaddr source;
+	struct event last; /* of which host, rule, flow, reason are shown */
+	int64_t first_us, last_us;
+	uint64_t events, packets;
+	uint32_t chain, newer, older;
+};
+
+struct incidents {
+	uint32_t max, count, newest, oldest, serial, start_s;
+	uint8_t secret[crypto_shorthash_KEYBYTES];
+	struct incident *at;
+	uint32_t *hash;
+};
+
+struct incidents *incidents_new(int64_t start_us, uint32_t max)
+{
+	struct incidents *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->max = max ? max : INCIDENTS_MAX;
+	t->start_s = (uint32_t)(start_us / 1000000);
+	t->at = calloc(t->max, sizeof(*t->at));
+	t->hash = calloc(t->max, sizeof(*t->hash));
+	if (!t->at || !t->hash) {
+		incidents_free(t);
+		return NULL;
+	}
+	crypto_shorthash_keygen(t->secret);
+	t->newest = t->oldest = NIL;
+	memset(t->hash, 0xff, t->max * sizeof(*t->hash));
+	return t;
+}
+
+void incidents_free(struct incidents *t)
+{
+	if (!t)
+		return;
+	free(t->at);
+	free(t->hash);
+	free(t);
+}
+
+uint32_t incidents_count(const struct incidents *t)
+{
+	return t->count;
+}
+
+static uint32_t *chain_of(
+    struct incidents *t, uint8_t kind, const struct netaddr *source, const char *host)
+{
+	struct {
+		uint8_t kind;
+		struct netaddr source;
+		char host[EVENT_HOST_LEN];
+	} key;
+	uint64_t h;
+
+	memset(&key, 0, sizeof(key));
+	key.kind = kind;
+	key.source = *source;
+	snprintf(key.host, sizeof(key.host), "%s", host);
+	crypto_shorthash((uint8_t *)&h, (uint8_t *)&key, sizeof(key), t->secret);
+	return &t->hash[h % t->max];
+}
+
+static void list_unlink(struct incidents *t, uint32_t i)
+{
+	struct incident *n = &t->at[i];
+
+	*(n->newer == NIL ? &t->newest : &t->at[n->newer].older) = n->older;
+	*(n->older == NIL ? &t->oldest : &t->at[n->older].newer) = n->newer;
+}
+
+static void list_front(struct incidents *t, uint32_t i)
+{
+	struct incident *n = &t->at[i];
+
+	n->newer = NIL;
+	n->older = t->newest;
+	*(t->newest == NIL ? &t->oldest : &t->at[t->newest].newer) = i;
+	t->newest = i;
+}
+
+static void chain_remove(struct incidents *t, uint32_t i)
+{
+	const struct incident *n = &t->at[i];
+	uint32_t *link = chain_of(t, n->kind, &n->source, n->last.host);
+
+	while (*link != NIL && *link != i)
+		link = &t->at[*link].chain;
+	if (*link == i)
+		*link = n->chain;
+}
+
+/* A place for a new incident: a free one, else that of the longest quiet. */
+static uint32_t incident_slot(struct incidents *t)
+{
+	uint32_t i;
+
+	if (t->count < t->max)
+		return t->count++;
+	i = t->oldest;
+	chain_remove(t, i);
+	list_unlink(t, i);
+	return i;
+}
+
+static uint32_t incident_find(
+    struct incidents *t, const struct event *e, const struct netaddr *source)
+{
+	uint32_t i = *chain_of(t, e->kind, source, e->host);
+
+	for (; i != NIL; i = t->at[i].chain) {
+		const struct incident *n = &t->at[i];
+
+		if (n->kind == e->kind && netaddr_cmp(&n->source, source) == 0 &&
+		    strcmp(n->last.host, e->host) == 0 &&
+		    e->time_us - n->last_us < INCIDENT_GAP_US)
+			return i;
+	}
+	return NIL;
+}
+
+static uint32_t incident_open(
+    struct incidents *t, const struct event *e, const struct netaddr *source)
+{
+	uint32_t i = incident_slot(t), *chain = chain_of(t, e->kind, source, e->host);
+	struct incident *n = &t->at[i];
+
+	*n = (struct incident){ .kind = e->kind,
+		.source = *source,
+		.chain = *chain,
+		.first_us = e->since_us ? e->since_us : e->time_us };
+	*chain = i;
+	snprintf(
+	    n->id, sizeof(n->id), "%08" PRIx32 "-%" PRIu32, t->start_s, ++t->serial);
+	list_front(t, i);
+	return i;
+}
+
+/* Those that accuse a source; the rest are deeds and states of the gateway. */
+static bool has_incident(enum event_kind kind)
+{
+	return event_kinds[kind].alert;
+}
+
+void incident_note(struct incidents *t, struct event *e, const struct netaddr *source)
+{
+	struct incident *n;
+	uint32_t i;
+
+	if (!has_incident((enum event_kind)e->kind) || source->v == 0)
+		return;
+	i = incident_find(t, e, source);
+	if (i == NIL) {
+		i = incident_open(t, e, source);
+	} else {
+		list_unlink(t, i);
+		list_front(t, i);
+	}
+	n = &t->at[i];
+	EVENT_SET(e->incident, n->id);
+	n->last = *e;
+	if (e->time_us > n->last_us)
+		n->last_us = e->time_us;
+	n->events++;
+	n->packets += e->count;
+}
+
+void incident_id(struct incidents *t, const struct event *e,
+    const struct netaddr *source, char ret[static EVENT_INCIDENT_LEN])
+{
+	uint32_t i = incident_find(t, e, source);
+
+	if (i != NIL)
+		event_set(ret, EVENT_INCIDENT_LEN, t->at[i].id);
+}
+
+void incident_blocked(struct incidents *t, const char *id, enum incident_block state)
+{
+	for (uint32_t i = t->newest; *id && i != NIL; i = t->at[i].older)
+		if (strcmp(t->at[i].id, id) == 0) {
+			t->at[i].block = (uint8_t)state;
+			return;
+		}
+}
+
+static const char *const block_states[] = { [INCIDENT_NOT_BLOCKED] = NULL,
+	[INCIDENT_ASKED] = "asked",
+	[INCIDENT_BLOCKED] = "blocked",
+	[INCIDENT_REFUSED] = "refused",
+	[INCIDENT_ENDED] = "ended" };
+
+static json_t *incident_json(const struct incident *n)
+{
+	char first[EVENT_TIME_LEN], last[EVENT_TIME_LEN], source[NETADDR_STRLEN];
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:I}",
+	    "id", n->id, "kind", event_kinds[n->kind].name, "source",
+	    netaddr_format(&n->source, source), "first", event_time(n->first_us, first),
+	    "last", event_time(n->last_us, last), "host",
+	    event_text_or_null(n->last.host), "rule", event_text_or_null(n->last.rule),
+	    "direction", event_text_or_null(event_sides[n->last.side]), "events",
+	    (json_int_t)n->events, "packets", (json_int_t)n->packets);
+	char dst[NETADDR_STRLEN];
+
+	if (!o)
+		return NULL;
+	if (n->last.dst.v)
+		json_object_set_new(
+		    o, "dest_ip", json_string(netaddr_format(&n->last.dst, dst)));
+	json_object_set_new(o, "proto", json_integer(n->last.proto));
+	json_object_set_new(o, "dest_port", json_integer(n->last.dport));
+	json_object_set_new(o, "app_proto",
+	    n->last.app ? json_string(app_name(n->last.app)) : json_null());
+	json_object_set_new(o, "action", json_string(event_actions[n->last.action]));
+	json_object_set_new(
+	    o, "reason", json_string(event_reasons[n->last.reason].name));
+	json_object_set_new(o, "what",
+	    json_string(
+		n->last.title[0] ? n->last.title : event_reasons[n->last.reason].what));
+	json_object_set_new(o, "attack", event_text_or_null(n->last.attack));
+	json_object_set_new(o, "commit", event_text_or_null(n->last.policy.commit));
+	json_object_set_new(o, "block", event_text_or_null(block_states[n->block]));
+	return o;
+}
+
+void incidents_list(const struct incidents *t, const char *host, uint32_t limit,
+    void (*f)(void *arg, struct json_t *row), void *arg)
+{
+	for (uint32_t i = t->newest; i != NIL && limit > 0; i = t->at[i].older) {
+		json_t *row;
+
+		if (host && strcmp(host, t->at[i].last.host) != 0)
+			continue;
+		row = incident_json(&t->at[i]);
+		if (!row)
+			return;
+		f(arg, row);
+		limit--;
+	}
+}

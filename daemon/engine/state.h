@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* summary: the engine's one state, and how its parts call each other */
+#ifndef ENGINE_STATE_H
+#define ENGINE_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/blocklist.h"
+#include "engine/control.h"
+#include "engine/decide.h"
+#include "engine/dedupe.h"
+#include "engine/generation.h"
+#include "engine/incident.h"
+#include "engine/sink.h"
+
+struct loop;
+struct loop_source;
+
+struct engine {
+	struct loop *loop;
+	int parent, sensor; /* channels; sensor -1: there is none now */
+	struct loop_source *parent_source, *sensor_source;
+	struct generations policies;
+	struct dedupe *dedupe;
+	struct incidents *incidents;
+	struct blocklist *blocks;
+	struct sinks *sinks;
+	struct control *control; /* NULL: no socket was given */
+	struct msg_sensor_stats sensor_stats;
+	uint64_t seq, sightings, unsent; /* unsent: requests the enforcer's queue refused */
+	uint64_t lost_told;              /* of the sinks, told by a health event */
+	int64_t start_us;
+	uint32_t next_id, list_id;       /* list_id: of our own listing of blocks, or 0 */
+	bool list_again;
+};
+
+/* ---- tell.c ---- */
+/* Give e its seq and incident and write it to sinks and watchers.  facts or NULL. */
+void engine_tell(struct engine *g, struct event *e, const struct flow_facts *facts);
+/* An event of the gateway itself: kind, action, reason; all else empty. */
+void engine_event_init(const struct engine *g, struct event *e, enum event_kind kind,
+    enum event_action action, enum event_reason reason);
+void engine_sighting(struct engine *g, const struct msg_sighting *s);
+void engine_health(struct engine *g, const struct msg_health *h);
+void engine_policy_event(struct engine *g);
+/* Once a second: what the dedupe table owes, what the sinks lost. */
+void engine_tell_tick(struct engine *g);
+/* Dedupe table's dedupe_tell_fn; arg is the engine. */
+void engine_tell_counted(void *arg, struct event *e);
+
+/* ---- shut.c ---- */
+/* Ask the enforcer at once; cause is copied once it is known (shut_cause). */
+struct blocklist_entry *engine_shut(struct engine *g, const struct msg_block *b);
+void engine_shut_cause(struct engine *g, struct blocklist_entry *b,
+    const struct event *cause);
+/* Ask to take a block away; 0 or -errno, *ret_id is the request's. */
+int engine_unshut(struct engine *g, const struct msg_block *b, uint32_t *ret_id);
+/* The block is gone from the kernel: tell why and forget it. */
+void engine_shut_ended(struct engine *g, struct blocklist_entry *b,
+    enum event_reason reason, const char *note);
+void engine_shut_result(struct engine *g, uint32_t id, const struct msg_result *r);
+/* Compare with the kernel: after start and after each policy. */
+void engine_shut_list(struct engine *g);
+void engine_shut_listed(struct engine *g, const struct msg_block *b);
+void engine_shut_list_end(struct engine *g, const struct msg_result *r);
+void engine_shut_tick(struct engine *g);
+/* The reason word of a refusal. */
+enum event_reason engine_refusal(const struct msg_result *r);
+
+/* ---- control_verbs.c ---- */
+extern const struct control_verb engine_verbs[];
+/* Hand an answer of the enforcer to the client that waits for it.  fd: diagnostics
+ * or -1, stays the caller's. */
+void engine_answer(struct engine *g, enum msg_type type, uint32_t id,
+    const union msg_body *body, int fd);
+
+/* ---- engine.c ---- */
+/* Send a request; returns its id, or 0: the queue is full or the enforcer gone. */
+uint32_t engine_ask(struct engine *g, enum msg_type type, const void *body);
+
+#endif

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* summary: what has to change between the ruleset applied last and the new one */
+#include "nft/private.h"
+
+#include <errno.h>
+#include <linux/netfilter/nf_tables.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Two rulesets and, for each object of the old one, its index in the new one. */
+struct diff {
+	const struct ruleset *old, *rs;
+	uint32_t *chain, *set, *counter; /* old index -> new index, or RS_NONE */
+	struct plan plan;
+	struct batch *b;
+	struct nft_stats *st;
+};
+
+static const char *old_name(const struct ruleset *rs, enum rs_table table, uint32_t i)
+{
+	if (table == RS_CHAINS)
+		return rs_str(rs, rs_chain(rs, i)->name);
+	if (table == RS_SETS)
+		return rs_str(rs, rs_set(rs, i)->name);
+	return rs_str(rs, *RS_AT(rs, RS_COUNTERS, uint32_t, i));
+}
+
+static uint32_t *pair(const struct diff *d, enum rs_table table)
+{
+	uint32_t count = d->old->table[table].count;
+	uint32_t *map = calloc(count + 1u, sizeof(*map));
+	struct byname names;
+
+	if (map == NULL || byname_new(&names, d->rs, table) == -1) {
+		free(map);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		map[i] = byname_find(&names, old_name(d->old, table, i));
+	byname_free(&names);
+	return map;
+}
+
+static bool same_str(const struct diff *d, uint32_t old, uint32_t new)
+{
+	return strcmp(rs_str(d->old, old), rs_str(d->rs, new)) == 0;
+}
+
+static uint32_t mapped(const uint32_t *map, uint32_t i)
+{
+	return i == RS_NONE ? RS_NONE : map[i];
+}
+
+/* ---- may the object stay ---- */
+
+static bool same_set(const struct diff *d, const struct rs_set *a, const struct rs_set *b)
+{
+	return a->size == b->size && a->timeout_s == b->timeout_s &&
+	    a->nkeys == b->nkeys && memcmp(a->key, b->key, a->nkeys) == 0 &&
+	    a->interval == b->interval && a->timeout == b->timeout &&
+	    a->dynamic == b->dynamic && a->map == b->map && a->keep == b->keep &&
+	    same_str(d, a->comment, b->comment);
+}
+
+static bool same_chain(const struct diff *d, const struct rs_chain *a,
+    const struct rs_chain *b)
+{
+	return a->hook == b->hook &&
+	    (a->hook == RS_HOOK_NONE || a->priority == b->priority) &&
+	    same_str(d, a->comment, b->comment);
+}
+
+/* Chains and sets of equal name must be of one kind, else rules and maps that refer to
+ * them would have to be made anew as well. */
+static bool all_same_kind(const struct diff *d)
+{
+	for (uint32_t i = 0; i < d->old->table[RS_SETS].count; i++)
+		if (d->set[i] != RS_NONE &&
+		    !same_set(d, rs_set(d->old, i), rs_set(d->rs, d->set[i])))
+			return false;
+	for (uint32_t i = 0; i < d->old->table[RS_CHAINS].count; i++)
+		if (d->chain[i] != RS_NONE &&
+		    !same_chain(d, rs_chain(d->old, i), rs_chain(d->rs, d->chain[i])))
+			return false;
+	return true;
+}
+
+/* ---- rules ---- */
+
+static uint32_t op_refers(const struct rs_op *op, const uint32_t *set,
+    const uint32_t *counter)
+{
+	switch ((enum rs_opcode)op->code) {
+	case RS_OP_LOOKUP:
+	case RS_OP_VMAP:
+	case RS_OP_UPDATE:
+		return set == NULL ? op->set : mapped(set, op->set);
+	case RS_OP_COUNTER:
+		return counter == NULL ? op->set : mapped(counter, op->set);
+	case RS_OP_CMP:
+	case RS_OP_RANGE:
+	case RS_OP_CT_STATE:
+	case RS_OP_CT_LABEL:
+	case RS_OP_SET_LABEL:
+	case RS_OP_LOG:
+	case RS_OP_LIMIT:
+	case RS_OP_RESET:
+	case RS_OP_GO:
+		break;
+	}
+	return RS_NONE;
+}
+
+static bool same_go(const struct diff *d, uint8_t a, uint32_t a_chain, uint8_t b,
+    uint32_t b_chain)
+{
+	return a == b &&
+	    ((a != RS_JUMP && a != RS_GOTO) || mapped(d->chain, a_chain) == b_chain);
+}
+
+static bool same_op(const struct diff *d, const struct rs_op *a, const struct rs_op *b)
+{
+	if (a->code != b->code)
+		return false;
+	if (a->code == RS_OP_GO)
+		return same_go(d, a->go, a->chain, b->go, b->chain);
+	if (a->code == RS_OP_LOG && !same_str(d, a->str, b->str))
+		return false;
+	return a->cmp == b->cmp && a->nfields == b->nfields &&
+	    memcmp(a->field, b->field, sizeof(a->field)) == 0 && a->negate == b->negate &&
+	    a->has_mask == b->has_mask && a->len == b->len && a->offset == b->offset &&
+	    a->arg == b->arg && a->arg2 == b->arg2 &&
+	    memcmp(a->value, b->value, sizeof(a->value)) == 0 &&
+	    memcmp(a->mask, b->mask, sizeof(a->mask)) == 0 &&
+	    op_refers(a, d->set, d->counter) == op_refers(b, NULL, NULL);
+}
+
+static bool same_rules(const struct diff *d, const struct rs_chain *a,
+    const struct rs_chain *b)
+{
+	if (a->rules.count != b->rules.count)
+		return false;
+	for (uint32_t i = 0; i < a->rules.count; i++) {
+		const struct rs_rule *x =
+		    RS_AT(d->old, RS_RULES, struct rs_rule, a->rules.first + i);
+		const struct rs_rule *y =
+		    RS_AT(d->rs, RS_RULES, struct rs_rule, b->rules.first + i);
+
+		if (x->ops.count != y->ops.count || !same_str(d, x->comment, y->comment))
+			return false;
+		for (uint32_t o = 0; o < x->ops.count; o++)
+			if (!same_op(d, RS_AT(d->old, RS_OPS, struct rs_op, x->ops.first + o),
+				RS_AT(d->rs, RS_OPS, struct rs_op, y->ops.first + o)))
+				return false;
+	}
+	return true;
+}
+
+static void flush_chain(struct diff *d, const struct rs_chain *was)
+{
+	if (was->rules.count > 0)
+		put_named(d->b, NFT_MSG_DELRULE, OF_RULE, NFTA_RULE_TABLE, NFTA_RULE_CHAIN,
+		    rs_str(d->old, was->name), true);
+}
+
+/* Empty the chains that change or go; their new rules follow in plan_fill(). */
+static void diff_chains(struct diff *d)
+{
+	for (uint32_t i = 0; i < d->old->table[RS_CHAINS].count; i++) {
+		const struct rs_chain *a = rs_chain(d->old, i), *b;
+
+		if (d->chain[i] == RS_NONE) {
+			flush_chain(d, a);
+			continue;
+		}
+		b = rs_chain(d->rs, d->chain[i]);
+		if (b->hook != RS_HOOK_NONE && a->drop != b->drop)
+			plan_chain(d->b, d->rs, b);
+		if ((a->content_named && b->content_named) || same_rules(d, a, b)) {
+			d->plan.chain[d->chain[i]] = HAVE_ALL;
+		} else {
+			d->plan.chain[d->chain[i]] = HAVE_EMPTY;
+			flush_chain(d, a);
+		}
+	}
+}
+
+/* ---- elements ---- */
+
+static bool same_elem(const struct diff *d, const struct rs_set *s,
+    const struct rs_elem *a, const struct rs_elem *b)
+{
+	return (!s->map || same_go(d, a->go, a->chain, b->go, b->chain)) &&
+	    same_str(d, a->comment, b->comment) &&
+	    (!s->interval ||
+		memcmp(rs_key(d->old, a) + s->key_len, rs_key(d->rs, b) + s->key_len,
+		    s->key_len) == 0);
+}
+
+/* Runs of elements to add, and single ones to delete. */
+struct elem_diff {
+	uint32_t *del, *add; /* indexes in RS_ELEMS of old, of new */
+	uint32_t ndel, nadd;
+};
+
+static int merge(const struct diff *d, const struct rs_set *a, const struct rs_set *b,
+    struct elem_diff *e)
+{
+	uint32_t i = 0, j = 0;
+
+	e->ndel = e->nadd = 0;
+	e->del = calloc(a->elems.count + 1u, sizeof(*e->del));
+	e->add = calloc(b->elems.count + 1u, sizeof(*e->add));
+	if (e->del == NULL || e->add == NULL)
+		return -1;
+	while (i < a->elems.count || j < b->elems.count) {
+		const struct rs_elem *x =
+		    RS_AT(d->old, RS_ELEMS, struct rs_elem, a->elems.first + i);
+		const struct rs_elem *y =
+		    RS_AT(d->rs, RS_ELEMS, struct rs_elem, b->elems.first + j);
+		int order = i == a->elems.count ? 1 :
+		    j == b->elems.count		? -1 :
+			memcmp(rs_key(d->old, x), rs_key(d->rs, y), a->key_len);
+
+		if (order < 0 || (order == 0 && !same_elem(d, a, x, y)))
+			e->del[e->ndel++] = a->elems.first + i;
+		if (order > 0 || (order == 0 && !same_elem(d, a, x, y)))
+			e->add[e->nadd++] = b->elems.first + j;
+		i += order <= 0;
+		j += order >= 0;
+	}
+	return 0;
+}
+
+static void add_runs(struct diff *d, const struct rs_set *s, const struct elem_diff *e)
+{
+	for (uint32_t i = 0, n; i < e->nadd; i += n) {
+		for (n = 1; i + n < e->nadd && e->add[i + n] == e->add[i] + n; n++)
+			;
+		elems_add(d->b, d->rs, s, e->add[i], n);
+	}
+}
+
+static int diff_elems(struct diff *d, const struct rs_set *a, const struct rs_set *b)
+{
+	struct elem_diff e;
+	int r = merge(d, a, b, &e);
+
+	if (r == 0 && e.ndel + e.nadd > 0 && a->interval) {
+		/* ends of intervals touch their neighbours: such a set is filled anew */
+		if (a->elems.count > 0)
+			elems_flush(d->b, d->rs, b);
+		elems_add(d->b, d->rs, b, b->elems.first, b->elems.count);
+		e.ndel = a->elems.count;
+		e.nadd = b->elems.count;
+	} else if (r == 0) {
+		elems_del(d->b, d->old, a, e.del, e.ndel);
+		add_runs(d, b, &e);
+	}
+	if (r == 0) {
+		d->st->elements_deleted += e.ndel;
+		d->st->elements_added += e.nadd;
+	}
+	free(e.del);
+	free(e.add);
+	return r;
+}
+
+static int diff_sets(struct diff *d)
+{
+	for (uint32_t i = 0; i < d->old->table[RS_SETS].count; i++) {
+		const struct rs_set *a = rs_set(d->old, i), *b;
+
+		if (d->set[i] == RS_NONE)
+			continue;
+		b = rs_set(d->rs, d->set[i]);
+		d->plan.set[d->set[i]] = HAVE_ALL;
+		if (set_keeps(a) || (a->content_named && b->content_named))
+			continue;
+		if (diff_elems(d, a, b) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- what goes ---- */
+
+static void delete_old(struct diff *d)
+{
+	for (uint32_t i = 0; i < d->old->table[RS_SETS].count; i++)
+		if (d->set[i] == RS_NONE) {
+			put_named(d->b, NFT_MSG_DELSET, OF_SET, NFTA_SET_TABLE,
+			    NFTA_SET_NAME, rs_str(d->old, rs_set(d->old, i)->name), true);
+			d->st->sets_deleted++;
+		}
+	for (uint32_t i = 0; i < d->old->table[RS_CHAINS].count; i++)
+		if (d->chain[i] == RS_NONE) {
+			put_named(d->b, NFT_MSG_DELCHAIN, OF_CHAIN, NFTA_CHAIN_TABLE,
+			    NFTA_CHAIN_NAME, rs_str(d->old, rs_chain(d->old, i)->name),
+			    true);
+			d->st->chains_deleted++;
+		}
+	for (uint32_t i = 0; i < d->old->table[RS_COUNTERS].count; i++)
+		if (d->counter[i] == RS_NONE)
+			put_delete_counter(d->b,
+			    rs_str(d->old, *RS_AT(d->old, RS_COUNTERS, uint32_t, i)),
+			    NFT_OBJECT_COUNTER);
+}
+
+static void diff_write(struct diff *d, const char *commit)
+{
+	for (uint32_t i = 0; i < d->old->table[RS_COUNTERS].count; i++)
+		if (d->counter[i] != RS_NONE)
+			d->plan.counter[d->counter[i]] = HAVE_ALL;
+	put_named(d->b, NFT_MSG_DELCHAIN, OF_CHAIN, NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME,
+	    NFT_MARK, true);
+	for (uint32_t i = 0; i < d->old->table[RS_SETS].count; i++)
+		if (d->set[i] != RS_NONE)
+			d->plan.set[d->set[i]] = HAVE_ALL;
+	for (uint32_t i = 0; i < d->old->table[RS_CHAINS].count; i++)
+		if (d->chain[i] != RS_NONE)
+			d->plan.chain[d->chain[i]] = HAVE_ALL;
+	plan_create(&d->plan, d->b, NULL, d->st);
+	diff_chains(d);
+	if (diff_sets(d) == -1)
+		d->b->failed = true;
+	plan_fill(&d->plan, d->b, commit, d->st);
+	delete_old(d);
+}
+
+int diff_batch(struct batch *b, const struct ruleset *old, const struct ruleset *rs,
+    const char *commit, struct nft_stats *st)
+{
+	struct diff d = { .old = old, .rs = rs, .b = b, .st = st };
+	int r = plan_new(&d.plan, rs);
+
+	d.chain = pair(&d, RS_CHAINS);
+	d.set = pair(&d, RS_SETS);
+	d.counter = pair(&d, RS_COUNTERS);
+	if (r == 0 && (d.chain == NULL || d.set == NULL || d.counter == NULL))
+		r = -ENOMEM;
+	if (r == 0 && all_same_kind(&d)) {
+		diff_write(&d, commit);
+		r = 1;
+	}
+	plan_free(&d.plan);
+	free(d.chain);
+	free(d.set);
+	free(d.counter);
+	return r;
+}

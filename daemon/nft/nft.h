@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* summary: table inet cordon in the kernel: apply a ruleset, timed elements, counts */
+#ifndef CORDON_NFT_H
+#define CORDON_NFT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ruleset;
+struct nft;
+
+/* What the kernel refused, in terms of the ruleset.  Strings are of the ruleset that
+ * was given, valid as long as it is. */
+struct nft_error {
+	int err;             /* errno, > 0 */
+	const char *object;  /* "chain", "set", "rule", "element", "table", "batch" */
+	const char *name;    /* of the object or its chain/set, or "" */
+	const char *comment; /* its rule id, or "" */
+};
+
+struct nft_stats {
+	uint32_t messages, bytes;
+	uint32_t elements_added, elements_deleted;
+	uint32_t chains_added, chains_deleted, sets_added, sets_deleted, rules;
+	uint32_t build_us, commit_us;
+	bool owned; /* the table has OWNER|PERSIST */
+};
+
+/* Open the netlink socket (CAP_NET_ADMIN in this network namespace), with large
+ * buffers.  NULL: errno. */
+struct nft *nft_open(void);
+void nft_close(struct nft *n);
+
+/* Make the kernel's table be `new` in one transaction.  `old` is what this process
+ * applied last and is still there (only the difference is sent), or NULL: the table,
+ * if there is one, is adopted: its objects are replaced, the elements of sets with
+ * `keep` and the values of counters stay.  dry: validate in the kernel, change
+ * nothing.  commit: stands beside digest and generation in the comment of the empty
+ * chain `cordon_applied` (the kernel never changes the comment of a table).
+ * 0, or -1: nothing changed, *err says why. */
+int nft_apply(struct nft *n, const struct ruleset *old, const struct ruleset *new_rs,
+    const char *commit, bool dry, struct nft_error *err, struct nft_stats *st);
+
+/* Add (renew the timeout of) an element of a set with timeouts; timeout_s 0: none.
+ * key: as in a ruleset, each part padded to 4; of an interval set first and last.
+ * 0 or -errno (-ENOSPC or -ENFILE: the set is full). */
+int nft_elem_add(struct nft *n, const char *set, const void *key, size_t key_len,
+    uint32_t timeout_s);
+/* 0 or -errno (-ENOENT: not there). */
+int nft_elem_del(struct nft *n, const char *set, const void *key, size_t key_len);
+
+/* Call f for each element; expires_s: what is left, 0: no timeout.  0 or -errno. */
+int nft_elems(struct nft *n, const char *set,
+    void (*f)(void *arg, const void *key, size_t key_len, uint32_t expires_s),
+    void *arg);
+
+/* Value of each named counter.  0 or -errno. */
+int nft_counters(struct nft *n,
+    void (*f)(void *arg, const char *name, uint64_t packets, uint64_t bytes), void *arg);
+
+/* Whether the table is there, as of generation `generation` and policy `digest` by
+ * its mark.  1, 0 or -errno. */
+int nft_is_applied(struct nft *n, uint32_t generation, const uint8_t digest[static 32]);
+
+/* Delete the table (tests, uninstall; never on the daemon's way out). */
+int nft_delete(struct nft *n);
+
+#endif

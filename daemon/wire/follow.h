@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* summary: inside of a struct wire, shared by wire.c and follow.c only */
+#ifndef WIRE_FOLLOW_H
+#define WIRE_FOLLOW_H
+
+#include "wire/flow.h"
+#include "wire/frag.h"
+#include "wire/reassembly.h"
+#include "wire/wire.h"
+
+struct facts_slot {
+	uint32_t owner; /* the flow's index + 1, 0: free */
+	struct flow_facts facts;
+};
+
+struct wire {
+	struct flow_table flows;
+	struct stream_pool *streams;
+	struct frag_pool *frags;
+	struct facts_slot *facts;
+	uint32_t facts_size, facts_hand;
+	struct wire_tap tap;
+	struct wire_stats stats;
+	struct pkt_view view;
+	enum decode how;
+};
+
+/* Take the payload of w->view, sent in direction dir of the flow at `at`; seq is
+ * its first byte's number.  Returns NEWS_*. */
+uint32_t follow_payload(struct wire *w, uint32_t at, int dir, uint32_t seq);
+
+/* An acknowledgment by direction dir: bytes the peer has and we never saw will
+ * not come any more. */
+void follow_ack(struct wire *w, uint32_t at, int dir, uint32_t ack);
+
+/* Give up what the flow holds: buffers and facts. */
+void follow_release(struct wire *w, uint32_t at);
+
+#endif

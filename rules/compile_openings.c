@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* summary: SMB and RDP openings on connections that do not grant them */
+#include "rules/compile.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "rules/rulewriter.h"
+
+/* A frame header may come in a segment of its own or be cut anywhere: then the rest
+ * starts earlier in the next packet.  Every shift that leaves a whole magic is tried. */
+enum { HEADER_LEN = 4 };
+
+struct opening {
+	const char *name;
+	uint32_t in_label, out_label;
+};
+
+/* The side that does not grant it, where that side is enforced: client to server, so
+ * the server is the destination. */
+static void condemn_rules(struct compile *c, uint32_t found, const struct opening *o,
+    uint32_t report)
+{
+	for (int i = 0; i < 2; i++) {
+		struct fam *f = &c->fam[i];
+
+		rw_not_in(rw_no_label(rw_rule(c->b, found), o->in_label), f->daddr,
+		    f->observe);
+		rw_go(rw_set_label(c->b, LABEL_CONDEMNED), RS_GOTO, report);
+		rw_not_in(rw_no_label(rw_rule(c->b, found), o->out_label), f->saddr,
+		    f->observe);
+		rw_go(rw_set_label(c->b, LABEL_CONDEMNED), RS_GOTO, report);
+	}
+}
+
+/* The connection is condemned where an enforced side does not grant the protocol,
+ * reported where only an observed one does not. */
+static uint32_t found_chain(struct compile *c, const struct opening *o)
+{
+	char name[RS_NAME_MAX];
+	uint32_t found, report, watch;
+
+	snprintf(name, sizeof(name), "found_%s", o->name);
+	found = rsb_chain(c->b, name, NULL);
+	report = compile_report(c, NULL, "exposure", o->name, c->answer);
+	snprintf(name, sizeof(name), "%s-observed", o->name);
+	watch = compile_report(c, NULL, "exposure", name, RS_NONE);
+
+	condemn_rules(c, found, o, report);
+	rw_go(rw_no_label(rw_rule(c->b, found), o->in_label), RS_GOTO, watch);
+	rw_go(rw_no_label(rw_rule(c->b, found), o->out_label), RS_GOTO, watch);
+	rw_set_label(rw_rule(c->b, found), LABEL_JUDGED); /* granted, and it is that */
+	return found;
+}
+
+/* MS-SMB2 2.1 framing; the magics of MS-SMB 2.2.3.1 and MS-SMB2 2.2.1, 2.2.41, 2.2.42
+ * are 0xff, 0xfe, 0xfd, 0xfc and "SMB". */
+static void smb_rules(struct compile *c, uint32_t found)
+{
+	static const uint8_t magic[4] = { 0xfc, 'S', 'M', 'B' };
+	static const uint8_t mask[4] = { 0xfc, 0xff, 0xff, 0xff };
+
+	for (uint16_t at = 0; at <= HEADER_LEN; at++) {
+		rw_rule(c->b, c->opening);
+		if (at == HEADER_LEN)
+			rw_payload_is(c->b, 0, 1, RS_EQ, 0);
+		rw_payload(c->b, at, 4, mask, RS_EQ, magic);
+		rw_go(c->b, RS_GOTO, found);
+	}
+	/* RFC 1002 4.3.2: session request, called name of 32 characters first */
+	rw_payload_is(rw_rule(c->b, c->opening), 0, 5, RS_EQ, 0x8100004420);
+	rw_go(c->b, RS_GOTO, found);
+}
+
+/* What follows the seven fixed bytes of an X.224 connection request from a client of
+ * RDP (MS-RDPBCGR 2.2.1.1), and no other user of TPKT: a cookie or routing token, an
+ * empty token, or the negotiation request. */
+static const struct {
+	uint8_t len;
+	uint64_t value, mask;
+} rdp_tail[] = {
+	{ 7, 0x436f6f6b69653a, 0xffffffffffffff },   /* "Cookie:" */
+	{ 8, 0x0100080000000000, 0xff00ffff00ffffff }, /* RDP_NEG_REQ */
+	{ 3, 0x0d0a01, 0xffffff },                   /* empty token, RDP_NEG_REQ */
+};
+
+static void rdp_rules(struct compile *c, uint32_t found)
+{
+	/* the bare request: TPKT length 11, LI 6, CR, references and class */
+	rw_payload_is(rw_rule(c->b, c->opening), 0, 8, RS_EQ, 0x0300000b06e00000);
+	rw_go(c->b, RS_GOTO, found);
+	for (uint16_t cut = 0; cut <= HEADER_LEN; cut++) {
+		for (size_t i = 0; i < sizeof(rdp_tail) / sizeof(rdp_tail[0]); i++) {
+			uint8_t mask[8], value[8];
+
+			for (int k = 0; k < rdp_tail[i].len; k++) {
+				int shift = 8 * (rdp_tail[i].len - 1 - k);
+
+				mask[k] = (uint8_t)(rdp_tail[i].mask >> shift);
+				value[k] = (uint8_t)(rdp_tail[i].value >> shift);
+			}
+			rw_rule(c->b, c->opening);
+			if (cut == 0)
+				rw_payload_is(c->b, 0, 2, RS_EQ, 0x0300);
+			rw_payload_is(c->b, (uint16_t)(5 - cut), 3, RS_EQ, 0xe00000);
+			rw_payload(c->b, (uint16_t)(11 - cut), rdp_tail[i].len, mask, RS_EQ,
+			    value);
+			rw_go(c->b, RS_GOTO, found);
+		}
+	}
+}
+
+/* Three payloads of 8 bytes or more without an opening, and it is judged; shorter
+ * ones do not count, and are not let through first where they are not usual. */
+static void judged_rules(struct compile *c)
+{
+	uint32_t at = c->opening, full = rsb_chain(c->b, "looked_at", NULL);
+
+	rw_payload_is(rw_rule(c->b, at), 7, 1, RS_GE, 0);
+	rw_go(c->b, RS_GOTO, full);
+	rw_payload_is(rw_rule(c->b, at), 0, 1, RS_GE, 0);
+	rw_no_label(rw_no_label(c->b, LABEL_SEEN1), LABEL_SHORT_OK);
+	rw_counter(c->b, "short");
+	rw_go(c->b, RS_DROP, RS_NONE);
+
+	rw_set_label(rw_label(rw_rule(c->b, full), LABEL_SEEN2), LABEL_JUDGED);
+	rw_set_label(rw_label(rw_rule(c->b, full), LABEL_SEEN1), LABEL_SEEN2);
+	rw_set_label(rw_rule(c->b, full), LABEL_SEEN1);
+}
+
+void compile_openings(struct compile *c)
+{
+	struct opening smb = { "smb", LABEL_IN_SMB, LABEL_OUT_SMB };
+	struct opening rdp = { "rdp", LABEL_IN_RDP, LABEL_OUT_RDP };
+
+	smb_rules(c, found_chain(c, &smb));
+	rdp_rules(c, found_chain(c, &rdp));
+	judged_rules(c);
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* summary: the compiler's named sets: addresses, blocks, maps of consent */
+#include "rules/compile.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "rules/rulewriter.h"
+
+enum { BLOCKS_MAX = 65536, LOGGED_MAX = 65536, LOG_EVERY_S = 10 };
+
+static uint32_t named_set(struct compile *c, const struct fam *f, const char *name,
+    const struct rs_set *proto)
+{
+	char full[RS_NAME_MAX];
+
+	snprintf(full, sizeof(full), "%.48s%u", name, f->v);
+	return rsb_set(c->b, full, proto);
+}
+
+static uint32_t address_set(struct compile *c, const struct fam *f, const char *name)
+{
+	return named_set(c, f, name, &(struct rs_set){ .nkeys = 1,
+		.key = { f->addr_type }, .interval = true });
+}
+
+static void put_range(struct compile *c, const struct fam *f, uint32_t set,
+    const struct netrange *r)
+{
+	if (r->lo.v == f->v)
+		rsb_elem(c->b, set, r->lo.b, r->hi.b, RS_CONTINUE, RS_NONE, "");
+}
+
+static uint32_t timed_set(struct compile *c, const struct fam *f, const char *name)
+{
+	return named_set(c, f, name, &(struct rs_set){ .nkeys = 1,
+		.key = { f->addr_type }, .timeout = true, .keep = true,
+		.size = BLOCKS_MAX });
+}
+
+static void block_sets(struct compile *c, struct fam *f)
+{
+	f->block = timed_set(c, f, "block");
+	f->block_all = timed_set(c, f, "blockall");
+	f->quarantine = timed_set(c, f, "quarantine");
+	if (f->v == 4)
+		return;
+	f->block_net = rsb_set(c->b, "block6net", &(struct rs_set){ .nkeys = 1,
+		.key = { RS_T_IP6 }, .timeout = true, .keep = true, .size = BLOCKS_MAX });
+	f->block_all_net = rsb_set(c->b, "blockall6net", &(struct rs_set){ .nkeys = 1,
+		.key = { RS_T_IP6 }, .timeout = true, .keep = true, .size = BLOCKS_MAX });
+}
+
+static void logged_sets(struct compile *c, struct fam *f)
+{
+	struct rs_set s = { .nkeys = 4,
+		.key = { f->addr_type, f->addr_type, RS_T_PROTO, RS_T_PORT },
+		.dynamic = true, .timeout = true, .timeout_s = LOG_EVERY_S, .keep = true,
+		.size = LOGGED_MAX };
+
+	f->logged = named_set(c, f, "logged", &s);
+	s.nkeys = 3;
+	f->logged_other = named_set(c, f, "loggedproto", &s);
+}
+
+/* L and P, merged: places next to each other become one interval. */
+static void legacy_set(struct compile *c, struct fam *f)
+{
+	const struct fs_place *p = fs_table(c->fs, FS_PLACES);
+	uint32_t n = c->fs->table[FS_PLACES].count;
+
+	f->legacy = address_set(c, f, "legacy");
+	for (uint32_t i = 0; i < n;) {
+		struct netrange r = p[i].range;
+		struct netaddr after = r.hi;
+
+		for (i++; i < n && netaddr_next(&after) && p[i].range.lo.v == r.lo.v &&
+		     netaddr_cmp(&after, &p[i].range.lo) == 0; i++)
+			r.hi = after = p[i].range.hi;
+		put_range(c, f, f->legacy, &r);
+	}
+}
+
+static void observe_set(struct compile *c, struct fam *f)
+{
+	const struct fs_place *p = fs_table(c->fs, FS_PLACES);
+	uint32_t n = c->fs->table[FS_PLACES].count;
+
+	f->observe = address_set(c, f, "observe");
+	for (uint32_t i = 0; i < n; i++)
+		if (fs_host(c->fs, p[i].host)->mode == FS_OBSERVE)
+			put_range(c, f, f->observe, &p[i].range);
+}
+
+static void multicast_set(struct compile *c, struct fam *f)
+{
+	static const char *const groups[] = { "224.0.0.0/4", "255.255.255.255",
+		"ff00::/8" };
+	struct netrange r;
+
+	f->multicast = address_set(c, f, "multicast");
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		if (netrange_parse(groups[i], &r, NULL) == 0)
+			put_range(c, f, f->multicast, &r);
+}
+
+/* Of `related`, only these pass: unreachable, too big, time exceeded, parameter. */
+static void icmp_error_set(struct compile *c, struct fam *f)
+{
+	static const uint8_t errors4[] = { 3, 11, 12 }, errors6[] = { 1, 2, 3, 4 };
+	const uint8_t *types = f->v == 4 ? errors4 : errors6;
+	size_t n = f->v == 4 ? sizeof(errors4) : sizeof(errors6);
+
+	f->icmp_errors = named_set(c, f, "icmperrors", &(struct rs_set){ .nkeys = 1,
+		.key = { f->icmp_type } });
+	for (size_t i = 0; i < n; i++) {
+		uint8_t key[4] = { types[i] };
+
+		rsb_elem(c->b, f->icmp_errors, key, NULL, RS_CONTINUE, RS_NONE, "");
+	}
+}
+
+static void consent_sets(struct compile *c, struct fam *f)
+{
+	static const char *const way_name[WAYS] = { "in", "out", "rin", "rout" };
+	struct rs_set exact = { .nkeys = 4,
+		.key = { f->addr_type, f->addr_type, RS_T_PROTO, RS_T_PORT } };
+	struct rs_set ports = { .nkeys = 3, .map = true,
+		.key = { f->addr_type, RS_T_PROTO, RS_T_PORT } };
+	struct rs_set protos = { .nkeys = 2, .map = true,
+		.key = { f->addr_type, RS_T_PROTO } };
+	char name[32];
+
+	f->exact[FS_IN] = named_set(c, f, "inexact", &exact);
+	f->exact[FS_OUT] = named_set(c, f, "outexact", &exact);
+	for (int w = 0; w < WAYS; w++) {
+		snprintf(name, sizeof(name), "%sport", way_name[w]);
+		f->port_map[w] = named_set(c, f, name, &ports);
+		snprintf(name, sizeof(name), "%sproto", way_name[w]);
+		f->proto_map[w] = named_set(c, f, name, &protos);
+	}
+	f->grant_map[FS_IN] = named_set(c, f, "ingrant", &ports);
+	f->grant_map[FS_OUT] = named_set(c, f, "outgrant", &ports);
+	f->grant_range[FS_IN] = named_set(c, f, "ingrantproto", &protos);
+	f->grant_range[FS_OUT] = named_set(c, f, "outgrantproto", &protos);
+}
+
+static void interface_set(struct compile *c)
+{
+	const struct fs_span s = c->fs->settings.interfaces;
+	uint8_t key[16];
+
+	c->inside = rsb_set(c->b, "inside", &(struct rs_set){ .nkeys = 1,
+		.key = { RS_T_IFNAME } });
+	for (uint32_t i = 0; i < s.count; i++) {
+		rw_ifname(key, fs_str(c->fs, *FS_AT(c->fs, FS_WORDS, uint32_t, s.first + i)));
+		rsb_elem(c->b, c->inside, key, NULL, RS_CONTINUE, RS_NONE, "");
+	}
+}
+
+static void port_proto_set(struct compile *c)
+{
+	static const uint8_t protos[] = { 6, 17, 132 };
+
+	c->port_protos = rsb_set(c->b, "withports", &(struct rs_set){ .nkeys = 1,
+		.key = { RS_T_PROTO } });
+	for (size_t i = 0; i < sizeof(protos); i++) {
+		uint8_t key[4] = { protos[i] };
+
+		rsb_elem(c->b, c->port_protos, key, NULL, RS_CONTINUE, RS_NONE, "");
+	}
+}
+
+void compile_sets(struct compile *c)
+{
+	const struct fs_settings *s = &c->fs->settings;
+
+	interface_set(c);
+	port_proto_set(c);
+	for (int i = 0; i < 2; i++) {
+		struct fam *f = &c->fam[i];
+
+		legacy_set(c, f);
+		observe_set(c, f);
+		f->management = address_set(c, f, "management");
+		for (uint32_t k = 0; k < s->management.count; k++)
+			put_range(c, f, f->management, fs_range(c->fs, s->management.first + k));
+		multicast_set(c, f);
+		icmp_error_set(c, f);
+		block_sets(c, f);
+		logged_sets(c, f);
+		consent_sets(c, f);
+	}
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* summary: parts of the text rendering that other renderings use; private to rules/ */
+#ifndef RULES_EMIT_H
+#define RULES_EMIT_H
+
+#include <stdio.h>
+
+#include <cordon/ruleset.h>
+
+void emit_rule_text(FILE *f, const struct ruleset *rs, const struct rs_rule *r);
+void emit_key_text(FILE *f, const struct ruleset *rs, const struct rs_set *s,
+    const struct rs_elem *e);
+void emit_verdict_text(FILE *f, const struct ruleset *rs, enum rs_go go, uint32_t chain);
+const char *emit_type_name(enum rs_type t);
+const char *emit_hook_name(enum rs_hook h);
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* summary: is a compiled ruleset from another process well-formed */
+#include <cordon/ruleset.h>
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rules/flat.h"
+#include "rules/rs_tables.h"
+
+enum { DEPTH_MAX = 15, COMMENT_MAX = 127 };
+
+static bool in(const struct ruleset *rs, enum rs_table t, uint32_t i)
+{
+	return i < rs->table[t].count;
+}
+
+static bool span_in(const struct ruleset *rs, enum rs_table t, struct rs_span s)
+{
+	return s.count == 0 ||
+	    (s.first < rs->table[t].count && s.count <= rs->table[t].count - s.first);
+}
+
+static bool name_ok(const struct ruleset *rs, uint32_t i)
+{
+	const char *s;
+
+	if (!in(rs, RS_STRINGS, i))
+		return false;
+	s = rs_str(rs, i);
+	if (!isalpha((unsigned char)*s) || strlen(s) >= RS_NAME_MAX)
+		return false;
+	for (; *s != '\0'; s++)
+		if (!isalnum((unsigned char)*s) && *s != '_')
+			return false;
+	return true;
+}
+
+/* Text that stands in quotes in the nft rendering. */
+static bool text_ok(const struct ruleset *rs, uint32_t i)
+{
+	const char *s;
+
+	if (!in(rs, RS_STRINGS, i))
+		return false;
+	s = rs_str(rs, i);
+	if (strlen(s) > COMMENT_MAX)
+		return false;
+	for (; *s != '\0'; s++)
+		if (!isprint((unsigned char)*s) || *s == '"' || *s == '\\')
+			return false;
+	return true;
+}
+
+static bool go_ok(const struct ruleset *rs, uint8_t go, uint32_t chain)
+{
+	if (go == RS_JUMP || go == RS_GOTO)
+		return in(rs, RS_CHAINS, chain) &&
+		    rs_chain(rs, chain)->hook == RS_HOOK_NONE;
+	return go <= RS_CONTINUE;
+}
+
+static bool set_ok(const struct ruleset *rs, const struct rs_set *s)
+{
+	size_t len = 0, keys = s->interval ? 2 : 1;
+
+	if (!name_ok(rs, s->name) || !text_ok(rs, s->comment) ||
+	    !span_in(rs, RS_ELEMS, s->elems) || s->nkeys < 1 || s->nkeys > RS_KEYS_MAX ||
+	    (s->interval && s->nkeys > 1))
+		return false;
+	for (uint8_t k = 0; k < s->nkeys; k++) {
+		if (s->key[k] > RS_T_IFNAME)
+			return false;
+		len += rs_type_len(s->key[k]);
+	}
+	if (len != s->key_len)
+		return false;
+	for (uint32_t i = 0; i < s->elems.count; i++) {
+		const struct rs_elem *e =
+		    RS_AT(rs, RS_ELEMS, struct rs_elem, s->elems.first + i);
+
+		if (e->key > rs->table[RS_KEYS].count ||
+		    len * keys > rs->table[RS_KEYS].count - e->key ||
+		    !text_ok(rs, e->comment) || (s->map && !go_ok(rs, e->go, e->chain)))
+			return false;
+		if (s->interval && memcmp(rs_key(rs, e), rs_key(rs, e) + len, len) > 0)
+			return false;
+	}
+	return true;
+}
+
+static bool fields_ok(const struct ruleset *rs, const struct rs_op *op)
+{
+	if (!in(rs, RS_SETS, op->set) || op->nfields != rs_set(rs, op->set)->nkeys)
+		return false;
+	for (uint8_t i = 0; i < op->nfields; i++) {
+		/* raw loads are compared, never looked up; but for masked addresses */
+		if (op->field[i] >= RS_IH)
+			return false;
+	}
+	return true;
+}
+
+static bool value_ok(const struct rs_op *op)
+{
+	if (op->field[0] >= RS_NFIELDS || op->cmp > RS_GE || op->len < 1 || op->len > 16)
+		return false;
+	if (op->field[0] == RS_IH || op->field[0] == RS_TH_RAW)
+		return op->len <= 8 && op->offset <= 255;
+	return op->len == rs_field_len(op->field[0]);
+}
+
+static bool op_ok(const struct ruleset *rs, const struct rs_op *op)
+{
+	switch ((enum rs_opcode)op->code) {
+	case RS_OP_CMP:
+	case RS_OP_RANGE:
+		return value_ok(op);
+	case RS_OP_LOOKUP:
+		return fields_ok(rs, op) && !rs_set(rs, op->set)->map;
+	case RS_OP_VMAP:
+		return fields_ok(rs, op) && rs_set(rs, op->set)->map;
+	case RS_OP_UPDATE:
+		return fields_ok(rs, op) && rs_set(rs, op->set)->dynamic;
+	case RS_OP_CT_STATE:
+		return op->arg > 0 && op->arg < 128;
+	case RS_OP_CT_LABEL:
+	case RS_OP_SET_LABEL:
+		return op->arg < 128;
+	case RS_OP_COUNTER:
+		return op->set == RS_NONE || in(rs, RS_COUNTERS, op->set);
+	case RS_OP_LOG:
+		return text_ok(rs, op->str) && op->arg <= UINT16_MAX;
+	case RS_OP_LIMIT:
+		return op->arg > 0;
+	case RS_OP_RESET:
+		return true;
+	case RS_OP_GO:
+		return go_ok(rs, op->go, op->chain);
+	}
+	return false;
+}
+
+/* Jumps and gotos of the deepest walk from a chain (the kernel counts both, and
+ * refuses 16); over DEPTH_MAX where there is a loop. */
+static unsigned depth_of(const struct ruleset *rs, uint32_t chain, uint8_t *memo,
+    unsigned at)
+{
+	const struct rs_chain *c = rs_chain(rs, chain);
+	unsigned deepest = 0;
+
+	if (memo[chain] != 0) /* 255: a loop, or too deep */
+		return memo[chain] == 255 ? 255 : memo[chain] - 1u;
+	memo[chain] = 255;
+	if (at > DEPTH_MAX)
+		return 255;
+	for (uint32_t r = 0; r < c->rules.count; r++) {
+		const struct rs_rule *rule =
+		    RS_AT(rs, RS_RULES, struct rs_rule, c->rules.first + r);
+
+		for (uint32_t o = 0; o < rule->ops.count; o++) {
+			const struct rs_op *op =
+			    RS_AT(rs, RS_OPS, struct rs_op, rule->ops.first + o);
+			const struct rs_set *s;
+			unsigned d;
+
+			if (op->code == RS_OP_GO &&
+			    (op->go == RS_JUMP || op->go == RS_GOTO)) {
+				d = depth_of(rs, op->chain, memo, at + 1) + 1;
+				deepest = d > deepest ? d : deepest;
+			}
+			if (op->code != RS_OP_VMAP)
+				continue;
+			s = rs_set(rs, op->set);
+			for (uint32_t i = 0; i < s->elems.count; i++) {
+				const struct rs_elem *e = RS_AT(rs, RS_ELEMS, struct rs_elem,
+				    s->elems.first + i);
+
+				if (e->go != RS_JUMP && e->go != RS_GOTO)
+					continue;
+				d = depth_of(rs, e->chain, memo, at + 1) + 1;
+				deepest = d > deepest ? d : deepest;
+			}
+		}
+	}
+	if (deepest > DEPTH_MAX)
+		return 255;
+	memo[chain] = (uint8_t)(deepest + 1);
+	return deepest;
+}
+
+static bool depths_ok(const struct ruleset *rs)
+{
+	uint32_t n = rs->table[RS_CHAINS].count;
+	uint8_t *memo = calloc(n + 1, 1);
+	bool ok = memo != NULL;
+
+	for (uint32_t i = 0; ok && i < n; i++)
+		ok = depth_of(rs, i, memo, 0) <= DEPTH_MAX;
+	free(memo);
+	return ok;
+}
+
+static bool chains_ok(const struct ruleset *rs)
+{
+	for (uint32_t i = 0; i < rs->table[RS_CHAINS].count; i++) {
+		const struct rs_chain *c = rs_chain(rs, i);
+
+		if (!name_ok(rs, c->name) || !text_ok(rs, c->comment) ||
+		    !span_in(rs, RS_RULES, c->rules) || c->hook > RS_HOOK_OUTPUT)
+			return false;
+	}
+	for (uint32_t i = 0; i < rs->table[RS_RULES].count; i++) {
+		const struct rs_rule *r = RS_AT(rs, RS_RULES, struct rs_rule, i);
+
+		if (!in(rs, RS_CHAINS, r->chain) || !text_ok(rs, r->comment) ||
+		    !span_in(rs, RS_OPS, r->ops))
+			return false;
+	}
+	for (uint32_t i = 0; i < rs->table[RS_OPS].count; i++)
+		if (!op_ok(rs, RS_AT(rs, RS_OPS, struct rs_op, i)))
+			return false;
+	return true;
+}
+
+bool ruleset_valid(const void *buf, size_t len)
+{
+	const struct ruleset *rs = buf;
+
+	if (len < sizeof(*rs) || memcmp(rs->magic, "cordonrs", 8) != 0 ||
+	    rs->version != RS_VERSION || rs->size != len)
+		return false;
+	if (!flat_valid(&rs->table[0].off, rs_elem_size, RS_NTABLES, sizeof(*rs), buf, len))
+		return false;
+	for (uint32_t i = 0; i < rs->table[RS_COUNTERS].count; i++)
+		if (!name_ok(rs, *RS_AT(rs, RS_COUNTERS, uint32_t, i)))
+			return false;
+	for (uint32_t i = 0; i < rs->table[RS_SETS].count; i++)
+		if (!set_ok(rs, rs_set(rs, i)))
+			return false;
+	return chains_ok(rs) && depths_ok(rs);
+}
