@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* summary: fuzz the way from packet to sighting; with -DFUZZ_REPLAY a replayer
+ *
+ * Input: packets of [linktype, BE 16][length, BE 16][bytes], the last one cut at the
+ * end.  A length with the top bit set means that the packet was 100 bytes longer on
+ * the wire.  Small tables, so that evictions happen. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "wire/wire.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What guards will do: read all that they are given. */
+static uint32_t read_all(void *arg, const struct flow_view *v, const uint8_t *bytes,
+    uint32_t len)
+{
+	volatile uint8_t *sum = arg;
+
+	for (uint32_t i = 0; i < len; i++)
+		*sum ^= bytes[i];
+	return v->facts && len && bytes[len - 1] == 0x5a ? NEWS_GUARD : 0;
+}
+
+static void check_sighting(const struct sighting *s)
+{
+	const struct smb_facts *smb = &s->facts.smb;
+
+	if (s->facts.app == APP_NONE || s->facts.app >= APP_COUNT || !s->facts.confidence)
+		abort();
+	if (s->facts.app == APP_RDP && s->facts.rdp.channel_count > RDP_CHANNELS_MAX)
+		abort();
+	if (s->facts.app == APP_SMB &&
+	    (smb->smb1_count > SMB1_OFFERED_MAX || smb->smb2_count > SMB2_OFFERED_MAX ||
+		smb->native_os.len > sizeof(smb->native_os.b) ||
+		smb->ntlm.user.len > sizeof(smb->ntlm.user.b)))
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const struct wire_conf conf = { .flows = 8, .streams = 3, .facts = 3, .frags = 1 };
+	uint8_t sum = 0;
+	const struct wire_tap tap = { read_all, &sum };
+	struct wire *w = wire_new(&conf);
+	struct cursor c = cursor_of(data, size);
+	struct pkt_in in = { .ts_us = 1 };
+	struct sighting s;
+	uint16_t len;
+
+	if (!w)
+		return 0;
+	wire_set_tap(w, &tap);
+	while (cursor_left(&c) > 4) {
+		in.linktype = cursor_be16(&c);
+		len = cursor_be16(&c);
+		in.caplen = len & 0x7fff;
+		if (in.caplen > cursor_left(&c))
+			in.caplen = (uint32_t)cursor_left(&c);
+		in.len = in.caplen + (len & 0x8000 ? 100 : 0);
+		in.bytes = cursor_take(&c, in.caplen);
+		in.ts_us += 100000;
+		if (wire_packet(w, &in, &s))
+			check_sighting(&s);
+	}
+	wire_free(w);
+	return 0;
+}
+
+#ifdef FUZZ_REPLAY
+int main(int argc, char **argv)
+{
+	static uint8_t buf[1 << 20];
+
+	for (int i = 1; i < argc; i++) {
+		FILE *f = fopen(argv[i], "rb");
+
+		if (!f) {
+			perror(argv[i]);
+			return 1;
+		}
+		LLVMFuzzerTestOneInput(buf, fread(buf, 1, sizeof(buf), f));
+		fclose(f);
+	}
+	return 0;
+}
+#endif

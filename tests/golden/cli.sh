@@ -1,0 +1,141 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# summary: the command line's contract: exit codes, streams, hostile input, closed pipes
+#
+# cli.sh CORDON
+set -u
+cordon=$1
+here=$(cd "$(dirname "$0")" && pwd)
+policy=$here/erp/policy
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+bad=0 checks=0
+
+# expect CODE COMMAND...: run with output in $work/out and $work/err.
+expect() {
+	want=$1
+	shift
+	"$@" >"$work/out" 2>"$work/err"
+	got=$?
+	checks=$((checks + 1))
+	[ $got = "$want" ] && return
+	echo "cli: exit $got instead of $want: $*" >&2
+	sed 's/^/    /' "$work/err" >&2
+	bad=$((bad + 1))
+}
+says() {
+	checks=$((checks + 1))
+	grep -q -- "$2" "$work/$1" && return
+	echo "cli: no \"$2\" on $1:" >&2
+	sed 's/^/    /' "$work/$1" >&2
+	bad=$((bad + 1))
+}
+silent() {
+	checks=$((checks + 1))
+	[ -s "$work/$1" ] || return
+	echo "cli: $1 is not empty: $(head -1 "$work/$1")" >&2
+	bad=$((bad + 1))
+}
+
+# usage
+expect 2 "$cordon"
+silent out
+expect 0 "$cordon" help
+silent err
+expect 2 "$cordon" explian
+says err 'did you mean "explain"'
+expect 2 "$cordon" check
+expect 2 "$cordon" compile "$policy" more
+expect 2 "$cordon" compile "$policy" --format sarif
+expect 2 "$cordon" compile "$policy" --at yesterday
+expect 2 "$cordon" compile "$policy" --at
+expect 2 "$cordon" check "$policy" --list-codes=yes
+expect 2 "$cordon" check "$work/none"
+says err 'No such file'
+expect 2 "$cordon" explain "$policy" "$(printf 'a\033]0;x\007')" erp-db01 tcp/1
+says err '\\x1b'
+for v in check compile explain replay inspect schema status incidents watch block unblock apply reload; do
+	expect 0 "$cordon" help $v
+	says out "^usage: cordon $v"
+	expect 0 "$cordon" $v --help
+done
+
+# errors of a policy: on stdout for check, on stderr for the others
+mkdir -p "$work/bad"
+printf 'cordon: 1\ngateway: { interfaces: [lan8], colour: red }\n' >"$work/bad/cordon.yaml"
+expect 1 "$cordon" check "$work/bad"
+says out '^cordon.yaml:2:.*: error: '
+says out '^[0-9]* errors*, [0-9]* warnings*$'
+silent err
+expect 1 "$cordon" compile "$work/bad"
+silent out
+says err ': error: '
+expect 1 "$cordon" check "$work/bad" --format json
+python3 -c 'import json,sys; [json.loads(l) for l in open(sys.argv[1])]' "$work/out" || bad=$((bad + 1))
+expect 1 "$cordon" check "$work/bad" --format sarif
+python3 -c '
+import json, sys
+run = json.load(open(sys.argv[1]))["runs"][0]
+uri = run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+assert uri.endswith("bad/cordon.yaml"), uri' "$work/out" || bad=$((bad + 1))
+expect 0 "$cordon" check "$policy"
+says out '^ok: 2 hosts, '
+expect 0 "$cordon" check --list-codes
+says out '^CRD001'
+
+# no colour in a file, and never with NO_COLOR
+if grep -q "$(printf '\033')" "$work/out"; then
+	echo "cli: colour in a file" >&2
+	bad=$((bad + 1))
+fi
+
+# explain - : one line an input line, malformed ones too; a line without end, a long
+# one, a zero byte
+{
+	echo "10.30.0.7 erp-db01 tcp/1433"
+	echo "10.30.0.7 erp-db01"
+	echo
+	printf '10.30.0.7 erp-db01 tcp/\0001433\n'
+	head -c 200000 /dev/zero | tr '\0' x
+	echo
+	printf '\377\376"\\ erp-db01 tcp/1\r\n'
+	printf 'erp-db01 10.10.0.10 tcp/445'
+} >"$work/in"
+"$cordon" explain "$policy" - <"$work/in" >"$work/out" 2>"$work/err"
+[ $? = 2 ] || bad=$((bad + 1))
+python3 -c '
+import json, sys
+rows = [json.loads(l) for l in open(sys.argv[1], encoding="utf-8")]
+assert [r.get("verdict") for r in rows] == ["allow", None, None, None, None, "allow"], rows
+assert [r["line"] for r in rows if "error" in r] == [2, 4, 5, 6], rows' "$work/out" ||
+	bad=$((bad + 1))
+
+# an answer comes before the next question
+python3 -c '
+import subprocess, sys
+p = subprocess.Popen([sys.argv[1], "explain", sys.argv[2], "-"], stdin=subprocess.PIPE,
+    stdout=subprocess.PIPE, text=True, bufsize=1)
+for port, want in ((1433, "allow"), (1434, "deny")):
+    p.stdin.write("10.30.0.7 erp-db01 tcp/%d\n" % port)
+    p.stdin.flush()
+    assert "\"verdict\":\"%s\"" % want in p.stdout.readline()
+p.stdin.close()
+assert p.wait(10) == 0' "$cordon" "$policy" || bad=$((bad + 1))
+
+# what can't be written is an error
+if [ -c /dev/full ]; then
+	for v in "schema" "compile $policy" "check $policy" "explain $policy 10.30.0.7 erp-db01 tcp/1"; do
+		"$cordon" $v >/dev/full 2>"$work/err"
+		got=$?
+		[ $got = 6 ] || { echo "cli: $v > /dev/full: exit $got" >&2; bad=$((bad + 1)); }
+	done
+fi
+
+# no daemon
+for v in status incidents "block --list" "unblock 10.9.9.9" reload apply watch; do
+	expect 4 "$cordon" --runtime-dir "$work/nowhere" $v
+	silent out
+done
+
+echo "cli: $checks checks, $bad failures"
+[ $bad = 0 ]
