@@ -48,7 +48,7 @@ DAEMON_O := $(call obj,$(sort $(wildcard daemon/base/*.c daemon/priv/*.c daemon/
   daemon/sensor/*.c daemon/engine/*.c daemon/loader/*.c daemon/enforcer/*.c)))
 MAIN_O   := $(call obj,daemon/main.c)
 SHIPPED  := $(sort $(wildcard rules/services/*.yaml rules/guards/*.yaml rules/profiles/*.yaml))
-AR_ALL   := $(BUILD)/libdaemon.a $(BUILD)/librules.a $(BUILD)/libwire.a $(BUILD)/libdaemon.a
+AR_ALL   := -Wl,--start-group $(BUILD)/libdaemon.a $(BUILD)/librules.a $(BUILD)/libwire.a -Wl,--end-group
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 
 all: $(BUILD)/cordon $(BUILD)/cordond

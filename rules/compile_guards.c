@@ -2,6 +2,7 @@
 /* summary: guards compiled to payload rules, hosts that want them as sets */
 #include "rules/compile.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -94,9 +95,14 @@ static void guard_rules(struct compile *c, const struct guard *g, uint32_t hit)
 		rw_rule(c->b, c->guards);
 		if (g->dir != GUARD_BOTH)
 			rw_cmp(c->b, RS_CT_DIR, RS_EQ, g->dir == GUARD_TO_CLIENT);
-		for (uint8_t i = 0; i < g->alternative_len[a]; i++, t++)
+		for (uint8_t i = 0; i < g->alternative_len[a]; i++, t++) {
+			/* nft 1.0.6 joins two neighbouring `!=` into one, which is another
+			 * question: keep them apart */
+			if (i > 0 && t->negate && t[-1].negate)
+				rw_cmp(c->b, RS_L4PROTO, RS_EQ, IPPROTO_TCP);
 			rw_payload(c->b, t->offset, t->len, t->mask,
 			    t->negate ? RS_NE : RS_EQ, t->value);
+		}
 		rw_go(c->b, RS_JUMP, hit);
 	}
 }

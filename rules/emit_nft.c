@@ -349,7 +349,7 @@ static void put_states(FILE *f, uint32_t states, bool negate)
 		{ RS_CT_UNTRACKED, "untracked" } };
 	const char *sep = "";
 
-	fprintf(f, "ct state %s", negate ? "!= " : "");
+	fprintf(f, "ct state %s", negate ? "! " : ""); /* `!=` compares all bits */
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (states & names[i].bit) {
 			fprintf(f, "%s%s", sep, names[i].name);

@@ -24,7 +24,7 @@ wanted() {
 run_one() { # NAME COMMAND...
 	name=$1
 	shift
-	printf '  %-14s ' "$name"
+	printf '  %-18s ' "$name"
 	start=$(date +%s)
 	"$@" >"$log/$name" 2>&1 </dev/null
 	code=$?

@@ -37,10 +37,10 @@ def checksum(data):
     return ~s & 0xffff
 
 
-def transport(src, dst, proto, sport, dport, flags, payload):
+def transport(src, dst, proto, sport, dport, flags, payload, seq, ack):
     """The transport segment with its checksum; dport is the type of ICMP."""
     if proto == TCP:
-        seg = struct.pack("!HHIIBBHHH", sport, dport, 1000, 1 if flags & ACK else 0,
+        seg = struct.pack("!HHIIBBHHH", sport, dport, seq, ack if flags & ACK else 0,
                           5 << 4, flags, 64000, 0, 0) + payload
         at = 16
     elif proto == UDP:
@@ -60,9 +60,9 @@ def transport(src, dst, proto, sport, dport, flags, payload):
     return seg[:at] + struct.pack("!H", checksum(pseudo + seg)) + seg[at + 2:]
 
 
-def packet(src, dst, proto, sport, dport, flags=SYN, payload=b"", ttl=64):
+def packet(src, dst, proto, sport, dport, flags=SYN, payload=b"", ttl=64, seq=1000, ack=1):
     src, dst = ipaddress.ip_address(src), ipaddress.ip_address(dst)
-    seg = transport(src, dst, proto, sport, dport, flags, payload)
+    seg = transport(src, dst, proto, sport, dport, flags, payload, seq, ack)
     if src.version == 6:
         return struct.pack("!IHBB", 6 << 28, len(seg), proto, ttl) + src.packed + dst.packed + seg
     head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(seg), sport, 0, ttl, proto, 0)
@@ -144,13 +144,20 @@ class Gateway:
                 if key:
                     seen.add(key)
 
-    def settle(self):
+    def through(self, side, ip):
+        """Send one packet in at a side; whether it came out at the other, and all that left."""
+        self.settle(quick=True)
+        self.send(side, ip)
+        got = self.settle(quick=True)
+        return key_of(ip) in got["out0" if side == "lan8" else "lan8"], got
+
+    def settle(self, quick=False):
         """veth delivers in softirq context: wait until nothing has come for a while."""
         end = time.monotonic() + 2
         quiet = 0
         got = {"lan8": set(), "out0": set()}
-        while quiet < 2 and time.monotonic() < end:
-            ready, _, _ = select.select(list(self.sock.values()), [], [], 0.02)
+        while quiet < (1 if quick else 2) and time.monotonic() < end:
+            ready, _, _ = select.select(list(self.sock.values()), [], [], 0.01 if quick else 0.02)
             quiet = 0 if ready else quiet + 1
             for side in self.sock:
                 got[side] |= self.drain(side)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <netinet/in.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -448,6 +449,7 @@ static void test_busy_neighbour(void **state)
 	LAB();
 	pid = fork();
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* where the test fails before its end */
 		execlp("sh", "sh", "-c", "trap stop=1 TERM; while test -z \"$stop\"; do nft add "
 					 "table ip busy; nft delete table ip busy; done", (char *)NULL);
 		_exit(1);

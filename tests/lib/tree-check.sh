@@ -1,0 +1,180 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# summary: the tree keeps its shape: who includes whom, heads of files, sizes, paths named
+#
+# tree-check.sh [TREE]: reads source, builds nothing.  The rules are the design's map of
+# the code; a line of the tables below is one permission.
+set -u
+cd "${1:-$(dirname "$0")/../..}" || exit 1
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+: >"$work/bad"
+
+fail() {
+	echo "tree-check: $*" | tee -a "$work/bad" >&2
+}
+
+find include rules daemon tests systemd .ci -name __pycache__ -prune -o -type f -print |
+	LC_ALL=C sort >"$work/files"
+grep '\.[ch]$' "$work/files" >"$work/source"
+code=$(grep -v '^tests/' "$work/source")
+
+# Folder (or file) -> what it may include, by the start of the name.
+cat >"$work/may" <<'END'
+include/cordon       cordon/
+rules                cordon/ rules/
+daemon/base          base/
+daemon/base/facts_json.c  wire/
+daemon/base/facts_json.h  wire/
+daemon/base/pcapfile.c    wire/
+daemon/base/pcapfile.h    wire/
+daemon/wire          wire/ cordon/netaddr.h
+daemon/priv          base/ priv/ wire/facts.h cordon/netaddr.h cordon/flowspace.h
+daemon/nft           nft/ cordon/
+daemon/sensor        base/ priv/ wire/ sensor/ cordon/netaddr.h
+daemon/engine        base/ priv/ wire/ engine/ cordon/
+daemon/loader        base/ priv/ loader/ cordon/
+daemon/enforcer      base/ priv/ nft/ enforcer/ cordon/
+daemon/cli           base/ wire/ cli/ cordon/ priv/ctl.h
+daemon/main.c        base/ priv/ sensor/sensor.h engine/engine.h loader/loader.h enforcer/enforcer.h
+END
+# Header of a library -> the files that may include it.
+cat >"$work/only" <<'END'
+yaml.h               rules/yaml.c
+libnftnl/            daemon/nft/
+libmnl/              daemon/nft/
+linux/netfilter/nf_tables.h  daemon/nft/
+pcap                 daemon/sensor/capture.c daemon/base/pcapfile.c
+seccomp.h            daemon/priv/
+cap-ng.h             daemon/priv/
+systemd/             daemon/base/ daemon/priv/ daemon/enforcer/ daemon/engine/
+END
+
+# shellcheck disable=SC2086
+grep -n '^#[[:space:]]*include' $code |
+	sed 's/^\([^:]*\):\([0-9]*\):#[[:space:]]*include[[:space:]]*\([<"]\)\([^>"]*\)[>"].*/\1 \2 \3 \4/' \
+		>"$work/includes"
+awk -v work="$work" '
+function starts(s, list,   n, i, w) {
+	n = split(list, w, " ")
+	for (i = 1; i <= n; i++)
+		if (substr(s, 1, length(w[i])) == w[i])
+			return 1
+	return 0
+}
+function rest(   i, s) {
+	for (i = 2; i <= NF; i++)
+		s = s " " $i
+	return s
+}
+FILENAME == work "/may" { may[$1] = rest(); next }
+FILENAME == work "/only" { only[$1] = rest(); next }
+{
+	file = $1; name = $4; folder = file
+	sub("/[^/]*$", "", folder)
+	if (file == "daemon/main.c")
+		folder = file
+	ours = name ~ /^(cordon|rules|base|wire|priv|nft|sensor|engine|loader|enforcer|cli)\//
+	if ($3 == "\"" && !ours)
+		print file ":" $2 ": \"" name "\" is not named from include/, daemon/ or the root"
+	else if (ours && !(folder in may))
+		print file ":" $2 ": no row for " folder
+	else if (ours && !starts(name, may[folder] " " may[file]))
+		print file ":" $2 ": " folder " may not include " name
+	for (lib in only)
+		if ($3 == "<" && starts(name, lib) && !starts(file, only[lib]))
+			print file ":" $2 ": <" name "> only in" only[lib]
+	edge[file] = edge[file] " " name
+}
+# What the sensor gets through its headers: neither the compiler nor netlink.
+function reach(file, from,   n, i, w) {
+	if (seen[file]++)
+		return
+	if (file ~ /^(rules|daemon\/nft)\// ||
+	    file ~ /^include\/cordon\/(rules|ruleset|diag|flowspace)\.h$/)
+		print from ": sees " file " through its headers"
+	n = split(edge[file], w, " ")
+	for (i = 1; i <= n; i++)
+		reach((w[i] ~ /^cordon\// ? "include/" : w[i] ~ /^rules\// ? "" : "daemon/") w[i],
+		    from)
+}
+END {
+	for (file in edge)
+		if (file ~ /^daemon\/(sensor|wire)\/.*\.c$/) {
+			split("", seen)
+			reach(file, file)
+		}
+}' "$work/may" "$work/only" "$work/includes" | LC_ALL=C sort |
+	while read -r line; do fail "$line"; done
+
+# The first two lines of a source file say licence and purpose; long files are split.
+awk '
+FNR == 1 {
+	c = FILENAME ~ /\.[ch]$/
+	if (c && $0 != "/* SPDX-License-Identifier: GPL-2.0-or-later */")
+		print FILENAME ":1: no SPDX line"
+	if (!c && $0 !~ /^#!/ && $0 !~ /SPDX-License-Identifier/)
+		print FILENAME ":1: neither #! nor SPDX line"
+	if (!c && FILENAME ~ /^rules\/.*yaml$/ && $0 !~ /SPDX-License-Identifier/)
+		print FILENAME ":1: no SPDX line"
+}
+FNR == 2 && c && $0 !~ /^\/\* summary: [^ ]/ {
+	print FILENAME ":2: no `/* summary: …` line"
+}
+FNR == 601 && FILENAME !~ /^tests\// {
+	print FILENAME ": more than 600 lines"
+}' $(cat "$work/source") $(grep -E '^(rules|systemd)/.*\.(yaml|service|sh)$|^tests/(fuzz|golden|lab|lib|net|oracle|pcap|reject|bench)/[^/]*\.(sh|py)$' "$work/files") |
+	while read -r line; do fail "$line"; done
+
+# Nothing of the machine it was written on ([k] and [d]: this file has the words too).
+grep -rnaE '/wor[k]/|/tmp/[A-Za-z0-9_-]*buil[d]|/home/[a-z]|/root/[a-z.]' \
+	include rules daemon tests systemd .ci Makefile $(ls README.md 2>/dev/null) |
+	cut -c1-150 | while read -r line; do fail "machine path: $line"; done
+
+# Examples are tests; tests named are there.
+for dir in rules/examples/*/; do
+	[ -s "$dir/flows" ] || fail "$dir has no flows: examples are tests"
+	[ -s "$dir/cordon.yaml" ] || fail "$dir has no cordon.yaml"
+done
+for path in $(grep -hoE '(tests|daemon|rules)/[A-Za-z0-9_./-]+\.(sh|py)' tests/suite tests/suite-asan Makefile \
+	tests/targets.mk | sort -u); do
+	[ -f "$path" ] || fail "$path is run by a suite or the Makefile, but not there"
+done
+
+# README's table of where to add things names paths that are there (NAME, CASE, NN stand
+# for what is to be added: something of that pattern has to be there).
+if [ -f README.md ]; then
+	sed -n '/^## Where to add things/,/^## /p' README.md | grep '^|' >"$work/table"
+	rows=$(grep -c '`' "$work/table")
+	[ "$rows" -ge 8 ] || fail "README.md: \"Where to add things\" has $rows rows"
+	grep -o '`[^`]*`' "$work/table" | tr -d '`' | grep '[/.]' | sort -u >"$work/named"
+	while read -r path; do
+		glob=$(echo "$path" | sed 's/NAME/*/g; s/CASE/*/g; s/NN/[0-9]*/g')
+		# shellcheck disable=SC2086
+		[ -e "$(ls -d $glob 2>/dev/null | head -n 1)" ] ||
+			fail "README.md names $path in \"Where to add things\": not there"
+	done <"$work/named"
+else
+	fail "no README.md"
+fi
+
+# Every shipped YAML file is YAML to somebody else's parser, too.
+if python3 -c 'import yaml' 2>/dev/null; then
+	find rules systemd -name '*.yaml' | LC_ALL=C sort | python3 -c '
+import sys, yaml
+loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+for path in sys.stdin.read().split():
+    try:
+        if not list(yaml.load_all(open(path, encoding="utf-8"), loader)):
+            print(path + ": empty")
+    except (yaml.YAMLError, UnicodeError) as e:
+        print(path + ": " + " ".join(str(e).split()))' |
+		while read -r line; do fail "$line"; done
+else
+	echo "tree-check: SKIP shipped YAML: no python3-yaml" >&2
+fi
+
+bad=$(wc -l <"$work/bad")
+echo "tree-check: $(wc -l <"$work/source") C files, $(wc -l <"$work/includes") includes," \
+	"$(find rules -name '*.yaml' | wc -l) shipped YAML files, $bad problems"
+[ "$bad" -eq 0 ]
