@@ -16,8 +16,9 @@ import time
 
 import packets as P
 
-INSIDE = ["10.20.8.0/24", "10.21.0.0/24", "fd00:20:8::/64"]
-OUTSIDE = ["10.1.0.0/16", "10.30.0.0/16", "172.16.0.0/16", "fd00:1::/32"]
+SIDES = {"lan8": (8, ["10.20.8.0/24", "fd00:20:8::/64"]),
+         "lan9": (9, ["10.21.0.0/24", "fd00:21::/64"]),
+         "out0": (0, ["10.1.0.0/16", "10.30.0.0/16", "172.16.0.0/16", "fd00:1::/32"])}
 PEERS4 = ["10.1.0.5", "10.1.0.0/24", "10.30.0.7", "10.30.0.10-10.30.0.17", "172.16.4.0/22",
           "10.30.4.1", "10.30.4.2"]
 PEERS6 = ["fd00:1::5", "fd00:1:0:7::/64", "fd00:1::10-fd00:1::1f"]
@@ -34,10 +35,10 @@ class Policy:
         self.hosts, self.aims = {}, []
         os.makedirs(root + "/hosts")
         for i in range(rng.randint(1, 5)):
-            self.hosts["h%d" % i] = (["10.20.8.%d" % (10 + i)] if rng.random() < .8 else
-                                     ["10.21.0.%d" % (10 + i)])
+            near = rng.random() < .6
+            self.hosts["h%d" % i] = ["10.2%s.%d" % ("0.8" if near else "1.0", 10 + i)]
             if rng.random() < .6:
-                self.hosts["h%d" % i].append("fd00:20:8::%x" % (0x10 + i))
+                self.hosts["h%d" % i].append("fd00:2%s::%x" % ("0:8" if near else "1", 0x10 + i))
         self.groups = {"jump": ["10.1.0.5", "fd00:1::5", "10.1.0.128/25"],
                        "apps": ["10.30.0.0/24", "fd00:1:0:7::/64", "jump"]}
         self.write()
@@ -65,7 +66,7 @@ class Policy:
         r = self.rng
         self.n = 0
         with open(self.root + "/cordon.yaml", "w") as f:
-            f.write("cordon: 1\ngateway:\n  interfaces: [lan8]\n  addresses: [192.0.2.33]\n"
+            f.write("cordon: 1\ngateway:\n  interfaces: [lan8, lan9]\n  addresses: [192.0.2.33]\n"
                     "  protect: [10.20.8.0/24, {prefix: \"fd00:20:8::/64\", mode: %s}]\n"
                     % r.choice(["enforce", "observe"]))
         with open(self.root + "/groups.yaml", "w") as f:
@@ -111,16 +112,6 @@ def around(rng, text, policy):
     return str(pick)
 
 
-def routed(a):
-    a = ipaddress.ip_address(a)
-    return any(a in ipaddress.ip_network(n) for n in INSIDE + OUTSIDE)
-
-
-def inside(a):
-    a = ipaddress.ip_address(a)
-    return any(a in ipaddress.ip_network(n) for n in INSIDE)
-
-
 def random_flow(rng, policy):
     if policy.aims and rng.random() < .85:
         host, out, service, peer = rng.choice(policy.aims)
@@ -129,7 +120,7 @@ def random_flow(rng, policy):
         proto, port = rng.choice(PORTS[service])
     else:
         pool = [a for h in policy.hosts.values() for a in h] + [
-            "10.20.8.99", "10.21.0.99", "fd00:20:8::99", "10.1.0.5", "10.30.1.1", "fd00:1::5"]
+            "10.20.8.99", "fd00:20:8::99", "10.1.0.5", "10.30.1.1", "fd00:1::5"]
         src, dst = rng.sample(pool, 2)
         proto, port = rng.choice([(6, 445), (6, 3389), (6, 80), (17, 53), (1, 8), (17, 3544), (41, 0)])
     if proto in (1, 58):
@@ -138,14 +129,14 @@ def random_flow(rng, policy):
     return src, dst, proto, port
 
 
-def wanted(flow, policy):
+def wanted(gw, flow, policy):
     """Flows that this lab can carry: one family, two sides, place as routed.  A source
     inside that nobody declared or protects is a spoof: step 0, not the evaluator's."""
     src, dst, proto, port = flow
     declared = {a for h in policy.hosts.values() for a in h}
-    return ((":" in src) == (":" in dst) and src != dst and routed(src) and routed(dst)
-            and inside(src) != inside(dst) and proto + port != 58 + 130
-            and not any(a.startswith("10.21.") and a not in declared for a in (src, dst)))
+    a, b = gw.side_of(src), gw.side_of(dst)
+    return ((":" in src) == (":" in dst) and a and b and a != b and proto + port != 58 + 130
+            and not any(gw.side_of(x) == "lan9" and x not in declared for x in (src, dst)))
 
 
 def service_text(proto, port):
@@ -183,12 +174,12 @@ class Trial:
                     src, dst = dst, src
                     if proto in (P.ICMP, P.ICMP6):
                         port = {8: 0, 13: 14, 128: 129}[port]
-                side = "lan8" if inside(src) else "out0"
+                side = self.gw.side_of(src)
                 a, b = (sport, port) if not reverse or proto in (P.ICMP, P.ICMP6) else (port, sport)
                 ip = P.packet(src, dst, proto, a, b, flags if proto == P.TCP else 0, b"x" * 8
                               if proto not in (P.TCP,) else b"")
                 key = P.key_of(ip)
-                want.setdefault(key, ("out0" if side == "lan8" else "lan8", []))[1].append(i)
+                want.setdefault(key, (self.gw.side_of(dst), []))[1].append(i)
                 self.gw.send(side, ip)
             got = self.gw.settle()
             for key, (side, indexes) in want.items():
@@ -246,8 +237,8 @@ def main():
     seed = int(sys.argv[5]) if len(sys.argv) > 5 else int(time.time())
     rng = random.Random(seed)
     print("agreement: seed %d, %d policies x %d flows" % (seed, policies, nflows))
-    gw = P.Gateway(INSIDE, OUTSIDE)
-    count = {"flows": 0, "allow": 0, "deny": 0, "pass": 0, "ipv6": 0, "answers": 0, "midstream": 0,
+    gw = P.Gateway(SIDES)
+    count = {"flows": 0, "allow": 0, "deny": 0, "pass": 0, "ipv6": 0, "answers": 0, "midstream": 0, "two-sided": 0,
              "too large without root": 0}
     wrong = 0
     with tempfile.TemporaryDirectory() as work:
@@ -258,7 +249,7 @@ def main():
             while len(flows) < nflows:
                 flow = random_flow(rng, policy)
                 # without ports both directions are one connection to conntrack: one of them
-                if wanted(flow, policy) and (flow[1], flow[0]) + flow[2:] not in portless:
+                if wanted(gw, flow, policy) and (flow[1], flow[0]) + flow[2:] not in portless:
                     flows.append(flow)
                     if flow[2] not in (6, 17, 132):
                         portless.add(flow)
@@ -312,6 +303,7 @@ def main():
             for v, f in zip(verdicts, flows):
                 count[v] += 1
                 count["ipv6"] += ":" in f[0]
+                count["two-sided"] += "out0" not in (gw.side_of(f[0]), gw.side_of(f[1]))
             subprocess.run(["nft", "delete", "table", "inet", "cordon"], check=True)
             if wrong:
                 print("policy kept for a look:")

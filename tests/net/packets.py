@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Frames made and read by hand, and a gateway between two veth pairs to send them through.
+"""Frames made and read by hand, and a gateway between veth pairs to send them through.
 
-The gateway's namespace holds lan8 (inside) and out0 (outside); their other ends, lan8p and
-out0p, have no addresses: frames are injected and observed there with packet sockets."""
+The gateway's namespace holds one end of each, as lan8 (inside) and out0 (outside); the
+other ends, lan8p and out0p, have no addresses: frames are injected and observed there."""
 import ipaddress
 import select
 import socket
@@ -11,13 +11,14 @@ import subprocess
 import time
 
 ETH_P_ALL = 3
-MAC_GW = {"lan8": "02:00:00:00:08:01", "out0": "02:00:00:00:00:01"}
-MAC_PEER = {"lan8": "02:00:00:00:08:02", "out0": "02:00:00:00:00:02"}
-# The neighbours' address is nobody's: what leaves the gateway is observed at the other
-# end, but not taken up by the same kernel a second time.
-MAC_NEXT = {"lan8": "02:00:00:00:08:99", "out0": "02:00:00:00:00:99"}
 TCP, UDP, ICMP, ICMP6, SCTP = 6, 17, 1, 58, 132
 SYN, ACK, RST = 2, 16, 4
+
+
+def mac_of(net, who):
+    """who: 1 the gateway, 2 the veth's other end, 0x99 the next hop: that is nobody's, so
+    that what leaves is observed at the other end but not taken up by the same kernel."""
+    return "02:00:00:00:%02x:%02x" % (net, who)
 
 
 def run(*cmd):
@@ -90,44 +91,53 @@ def key_of(ip):
 
 
 class Gateway:
-    """Two interfaces, routes for both sides, forwarding on.  inside, outside: prefixes."""
+    """sides: {interface: (number, [prefixes routed there])}; forwarding is on.  The
+    gateway has 192.0.2.(4 * number + 1) and 2001:db8:(number)::1 on each."""
 
-    def __init__(self, inside, outside):
+    def __init__(self, sides):
+        self.net = {name: net for name, (net, _) in sides.items()}
+        self.routes = [(ipaddress.ip_network(p), name) for name, (_, ps) in sides.items() for p in ps]
         self.sock = {}
-        for name in ("lan8", "out0"):
-            run("ip", "link", "add", name, "address", MAC_GW[name], "type", "veth", "peer",
-                "name", name + "p", "address", MAC_PEER[name])
-            for end in (name, name + "p"):
-                run("ip", "link", "set", end, "up")
-                try:
-                    with open("/proc/sys/net/ipv6/conf/%s/accept_dad" % end, "w") as f:
-                        f.write("0")
-                except OSError:
-                    pass
         run("ip", "link", "set", "lo", "up")
-        for path in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
-            with open("/proc/sys/net/" + path, "w") as f:
-                f.write("1")
-        for name, net, prefixes in (("lan8", 8, inside), ("out0", 0, outside)):
-            run("ip", "addr", "add", "192.0.2.%d/30" % (net * 4 + 1), "dev", name)
-            run("ip", "addr", "add", "2001:db8:%d::1/64" % net, "dev", name, "nodad")
-            run("ip", "neigh", "replace", "192.0.2.%d" % (net * 4 + 2), "lladdr", MAC_NEXT[name],
-                "dev", name, "nud", "permanent")
-            run("ip", "neigh", "replace", "2001:db8:%d::2" % net, "lladdr", MAC_NEXT[name],
-                "dev", name, "nud", "permanent")
-            for p in prefixes:
-                via = "192.0.2.%d" % (net * 4 + 2) if "." in p else "2001:db8:%d::2" % net
-                run("ip", "route", "replace", p, "via", via, "dev", name)
-        for name in ("lan8", "out0"):
+        for name, (net, prefixes) in sides.items():
+            self.link(name, net)
+            self.addresses(name, net, prefixes)
             s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
             s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 25)
             s.bind((name + "p", 0))
             s.setblocking(False)
             self.sock[name] = s
+        for path in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+            with open("/proc/sys/net/" + path, "w") as f:
+                f.write("1")
+
+    @staticmethod
+    def link(name, net):
+        run("ip", "link", "add", name, "address", mac_of(net, 1), "type", "veth", "peer",
+            "name", name + "p", "address", mac_of(net, 2))
+        for end in (name, name + "p"):
+            run("ip", "link", "set", end, "up")
+
+    @staticmethod
+    def addresses(name, net, prefixes):
+        next4, next6 = "192.0.2.%d" % (net * 4 + 2), "2001:db8:%d::2" % net
+        run("ip", "addr", "add", "192.0.2.%d/30" % (net * 4 + 1), "dev", name)
+        run("ip", "addr", "add", "2001:db8:%d::1/64" % net, "dev", name, "nodad")
+        for hop in (next4, next6):
+            run("ip", "neigh", "replace", hop, "lladdr", mac_of(net, 0x99), "dev", name,
+                "nud", "permanent")
+        for p in prefixes:
+            run("ip", "route", "replace", p, "via", next4 if "." in p else next6, "dev", name)
+
+    def side_of(self, address):
+        """The interface behind which an address is, or None."""
+        a = ipaddress.ip_address(address)
+        return next((name for net, name in self.routes if a in net), None)
 
     def send(self, side, ip):
         kind = b"\x08\x00" if ip[0] >> 4 == 4 else b"\x86\xdd"
-        self.sock[side].send(mac(MAC_GW[side]) + mac(MAC_PEER[side]) + kind + ip)
+        net = self.net[side]
+        self.sock[side].send(mac(mac_of(net, 1)) + mac(mac_of(net, 2)) + kind + ip)
 
     def drain(self, side):
         """Keys of all packets that left the gateway on this side since last asked."""
@@ -145,17 +155,17 @@ class Gateway:
                     seen.add(key)
 
     def through(self, side, ip):
-        """Send one packet in at a side; whether it came out at the other, and all that left."""
+        """Send one packet in at a side; whether it came out elsewhere, and all that left."""
         self.settle(quick=True)
         self.send(side, ip)
         got = self.settle(quick=True)
-        return key_of(ip) in got["out0" if side == "lan8" else "lan8"], got
+        return any(key_of(ip) in seen for name, seen in got.items() if name != side), got
 
     def settle(self, quick=False):
         """veth delivers in softirq context: wait until nothing has come for a while."""
         end = time.monotonic() + 2
         quiet = 0
-        got = {"lan8": set(), "out0": set()}
+        got = {name: set() for name in self.sock}
         while quiet < (1 if quick else 2) and time.monotonic() < end:
             ready, _, _ = select.select(list(self.sock.values()), [], [], 0.01 if quick else 0.02)
             quiet = 0 if ready else quiet + 1

@@ -3,7 +3,7 @@
 # summary: what `cordon inspect` recognises, against the table of a set of captures
 """usage: streams.py [-v] CORDON [CAPTURES]
 
-CAPTURES (or $CORDON_PCAPS) holds capture files and STREAMS.tsv, one line a TCP
+CAPTURES (else $CORDON_PCAPS, else ../shared/pcaps beside the project) holds capture files and STREAMS.tsv, one line a TCP
 stream as tshark saw it.  Streams are compared by file and end points, as ports are
 used again within a file.  Every difference fails unless streams.known names it.
 Exit: 0, 1 a difference, 77 no captures.
@@ -82,10 +82,12 @@ def read_known(path):
 def main(argv):
     verbose = "-v" in argv
     argv = [a for a in argv if a != "-v"]
-    folder = argv[2] if len(argv) > 2 else os.environ.get("CORDON_PCAPS", "")
+    lent = os.path.join(HERE, "..", "..", "..", "shared", "pcaps")  # beside the project
+    folder = argv[2] if len(argv) > 2 else os.environ.get("CORDON_PCAPS", lent)
     table = os.path.join(folder, "STREAMS.tsv")
-    if not folder or not os.path.exists(table):
-        print("SKIP: no captures (STREAMS.tsv) in the folder given or $CORDON_PCAPS")
+    if not os.path.exists(table):
+        print("SKIP: no captures (STREAMS.tsv) in ../shared/pcaps, $CORDON_PCAPS or the "
+              "folder given")
         return 77
     with open(table, encoding="utf-8", errors="replace") as f:
         rows = list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
