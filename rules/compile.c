@@ -44,3 +44,19 @@ int rules_compile(const struct fs *fs, const struct compile_opts *o, struct diag
 	*ret = rs;
 	return 0;
 }
+
+int rules_closed(struct ruleset **ret)
+{
+	struct rs_builder *b = rsb_new();
+	struct ruleset *rs = NULL;
+
+	if (b != NULL) {
+		compile_closed_chain(b);
+		rs = rsb_finish(b);
+	}
+	rsb_free(b);
+	if (rs == NULL)
+		return -1;
+	*ret = rs;
+	return 0;
+}

@@ -73,6 +73,8 @@ void compile_sets(struct compile *c);
 /* compile_chains.c: the static chains (declare first, so that maps can point there) */
 void compile_declare(struct compile *c);
 void compile_chains(struct compile *c);
+/* The only chain where no policy is known: forwards nothing. */
+uint32_t compile_closed_chain(struct rs_builder *b);
 /* compile_openings.c: SMB and RDP openings where they are not granted */
 void compile_openings(struct compile *c);
 /* compile_guards.c: the policy's guards as payload rules */

@@ -470,3 +470,13 @@ void compile_chains(struct compile *c)
 	input_chain(c);
 	output_chain(c);
 }
+
+uint32_t compile_closed_chain(struct rs_builder *b)
+{
+	uint32_t at = rsb_chain(b, "forward", &(struct rs_chain){
+		.hook = RS_HOOK_FORWARD, .priority = PRIORITY, .drop = true });
+
+	rw_counter(rw_rule(b, at), "closed");
+	rw_go(b, RS_DROP, RS_NONE);
+	return at;
+}

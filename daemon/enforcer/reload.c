@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <cordon/flowspace.h>
+#include <cordon/rules.h>
 #include <cordon/ruleset.h>
 
 #include "base/clock.h"
@@ -110,14 +112,14 @@ static void reload_adopt(struct enforcer *e, struct load_result *r)
 	e->live.applied_at = clock_now();
 	e->live.restored = restored;
 	e->next_change = e->live.info.next_change;
+	if (e->serving) /* else the start goes on, and does it */
+		roles_policy(e); /* at once: what is logged from now on is judged by it */
 	if (!e->o->early)
-		reload_save(e);
+		reload_save(e); /* waits for the disk */
 	reload_say(e, r);
 	reload_arm(e);
-	if (!e->serving)
-		return; /* the start goes on, and does the rest */
-	roles_policy(e);
-	health_check(e);
+	if (e->serving)
+		health_check(e);
 }
 
 static void reload_answer(struct enforcer *e, const struct load_result *r,
@@ -291,6 +293,36 @@ int reload_first(struct enforcer *e)
 	return ENFORCER_OK;
 }
 
+static void reload_count_one(void *arg, const char *name, uint64_t packets,
+    uint64_t bytes)
+{
+	(void)name;
+	(void)packets;
+	(void)bytes;
+	(*(unsigned *)arg)++;
+}
+
+/* No policy is known.  A table that is there already is stricter than nothing: it
+ * stays.  Else nothing is forwarded until somebody puts a policy there. */
+static void reload_close(struct enforcer *e)
+{
+	struct nft_error err = { 0 };
+	struct nft_stats st = { 0 };
+	struct ruleset *rs = NULL;
+	unsigned counters = 0;
+
+	if (nft_counters(e->nft, reload_count_one, &counters) == 0 && counters > 0) {
+		log_warnx("early", "no policy is known: the table in the kernel stays");
+		return;
+	}
+	if (rules_closed(&rs) == 0 && nft_apply(e->nft, NULL, rs, "", false, &err, &st) == 0)
+		log_warnx("early", "no policy is known: NOTHING IS FORWARDED until one is");
+	else
+		log_warnx("early", "NOTHING IS ENFORCED: no policy is known, and the kernel "
+		    "refuses to close: %s", strerror(err.err));
+	free(rs);
+}
+
 int reload_early(struct enforcer *e)
 {
 	int status;
@@ -303,8 +335,7 @@ int reload_early(struct enforcer *e)
 	log_warnx("reload", "no last good policy: compiling %s", e->o->policy_dir);
 	if (reload_wait(e, reload_tree(e, 0, "")) == ENFORCER_OK)
 		return ENFORCER_OK;
-	log_warnx("early", "NOTHING IS ENFORCED: no last good policy, and the tree has "
-	    "none either");
+	reload_close(e);
 	return ENFORCER_REFUSED;
 }
 

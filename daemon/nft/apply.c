@@ -220,6 +220,32 @@ static int carry_over(struct plan *p, struct nft *n, struct batch *b,
 	return 0;
 }
 
+/* Whether a base chain that rs wants is there, but for its policy. */
+static bool has_base(const struct kernel *k, const struct ruleset *rs,
+    const struct rs_chain *c)
+{
+	const char *name = rs_str(rs, c->name);
+	struct nftnl_chain *want = lower_chain(rs, c);
+	bool found = false;
+
+	for (size_t i = 0; want != NULL && i < k->nchain && !found; i++)
+		found = strcmp(nftnl_chain_get_str(k->chain[i], NFTNL_CHAIN_NAME), name) == 0 &&
+		    same_chain(k->chain[i], want);
+	if (want != NULL)
+		nftnl_chain_free(want);
+	return found;
+}
+
+/* The kernel takes no new base chain in the transaction that adopts an orphaned table
+ * (EINVAL): such a one has to be replaced. */
+static bool lacks_base(const struct kernel *k, const struct ruleset *rs)
+{
+	for (uint32_t i = 0; i < rs->table[RS_CHAINS].count; i++)
+		if (rs_chain(rs, i)->hook != RS_HOOK_NONE && !has_base(k, rs, rs_chain(rs, i)))
+			return true;
+	return false;
+}
+
 /* Without knowing what is there: look, then change it to rs. */
 static int adopt_batch(struct nft *n, struct batch *b, const struct ruleset *rs,
     const char *commit, struct nft_stats *st)
@@ -227,13 +253,17 @@ static int adopt_batch(struct nft *n, struct batch *b, const struct ruleset *rs,
 	const uint32_t flags = n->can_own ? TABLE_OWNER | TABLE_PERSIST : 0;
 	struct plan p = { 0 };
 	struct kernel k;
-	bool anew;
+	bool anew, orphan;
 	int r = kernel_dump(n, &k);
 
 	if (r == 0)
 		r = plan_new(&p, rs);
 	/* a plain table can't be made ours: it is replaced, in the same transaction */
-	anew = k.present && n->can_own && !(k.flags & TABLE_PERSIST);
+	orphan = r == 0 && k.present && n->can_own && !n->owned && (k.flags & TABLE_PERSIST);
+	anew = r == 0 && k.present && n->can_own &&
+	    (!(k.flags & TABLE_PERSIST) || (orphan && lacks_base(&k, rs)));
+	if (r == 0 && anew && orphan)
+		put_table(b, NFT_MSG_NEWTABLE, flags); /* only its owner may delete it */
 	if (r == 0 && anew)
 		put_table(b, NFT_MSG_DELTABLE, 0);
 	if (r == 0)

@@ -203,6 +203,22 @@ int nft_elem_del(struct nft *n, const char *set, const void *key, size_t key_len
 	return elem_commit(n, &e, true, false);
 }
 
+int nft_forget(struct nft *n, const struct ruleset *rs)
+{
+	struct batch b;
+	int r;
+
+	batch_begin(&b, n, 0);
+	for (uint32_t i = 0; i < rs->table[RS_SETS].count; i++)
+		if (rs_set(rs, i)->dynamic)
+			elems_flush(&b, rs, rs_set(rs, i));
+	r = batch_commit(&b, n, false, NULL);
+	batch_free(&b);
+	if (r == 0 && n->genid != 0)
+		n->genid++;
+	return r;
+}
+
 static int by_key(const void *x, const void *y)
 {
 	const struct carried *a = x, *b = y;

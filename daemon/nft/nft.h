@@ -55,6 +55,10 @@ int nft_elems(struct nft *n, const char *set,
     void (*f)(void *arg, const void *key, size_t key_len, uint32_t expires_s),
     void *arg);
 
+/* Empty the sets of rs that packets fill (`dynamic`): which flows were logged within
+ * the period.  What was logged while nobody listened is logged again.  0 or -errno. */
+int nft_forget(struct nft *n, const struct ruleset *rs);
+
 /* Value of each named counter.  0 or -errno. */
 int nft_counters(struct nft *n,
     void (*f)(void *arg, const char *name, uint64_t packets, uint64_t bytes), void *arg);

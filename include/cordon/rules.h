@@ -39,6 +39,10 @@ struct compile_opts {
 int rules_compile(const struct fs *fs, const struct compile_opts *o, struct diaglist *d,
     struct ruleset **ret);
 
+/* What is put in force at boot where no policy is known at all: nothing is forwarded;
+ * the gateway itself stays reachable, to mend that.  0, or -1: no memory. */
+int rules_closed(struct ruleset **ret);
+
 /* The ruleset as text that `nft -f` loads by itself.  -1: write error. */
 int emit_nft(const struct ruleset *rs, FILE *f);
 /* The ruleset as JSON: sets, elements, chains, rules with their text. */

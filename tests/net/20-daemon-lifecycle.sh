@@ -183,6 +183,17 @@ check "-e with nothing says so" status_of 6 "$CORDOND" -e -c "$dir/nowhere" \
 check "a start with nothing good is exit 1" status_of 1 "$CORDOND" -c "$dir/nowhere" \
 	--runtime-dir "$dir/run" --state-dir "$dir/empty"
 check "and leaves the table" has_rule 8080
+check "-e with nothing left the table, too" sh -c "! nft list ruleset | grep -q 'policy drop'"
+nft delete table inet cordon
+check "-e with nothing at all closes, and says 6" status_of 6 "$CORDOND" -e \
+	-c "$dir/nowhere" --state-dir "$dir/empty"
+check "nothing is forwarded then" sh -c "nft list table inet cordon | \
+	grep -q 'hook forward .* policy drop'"
+check "the gateway itself stays reachable" sh -c "! nft list table inet cordon | \
+	grep -q 'hook input'"
+check "a policy takes its place" status_of 0 "$CORDOND" -e -c "$dir/policy" \
+	--state-dir "$dir/state"
+check "and forwards by its rules" sh -c "! nft list ruleset | grep -q 'policy drop'"
 
 check "no system call was refused" sh -c "! grep 'seccomp:' $log"
 check "no sanitizer complained" sh -c "! grep -A20 'Sanitizer\|runtime error' $log"
