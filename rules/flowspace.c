@@ -83,8 +83,8 @@ static void judge_side(const struct fs *fs, const struct fs_flow *flow, uint32_t
 	const struct netaddr *peer = dir == FS_IN ? &flow->src : &flow->dst;
 	uint8_t kept = FS_REQ_NLA | FS_REQ_SMB2 | FS_REQ_SIGNING;
 
-	*side = (struct fs_side){ .host = host, .rule = FS_NONE, .dir = dir,
-		.observed = h->mode == FS_OBSERVE };
+	*side = (struct fs_side){ .host = host, .rule = FS_NONE, .asleep = FS_NONE,
+		.dir = dir, .observed = h->mode == FS_OBSERVE };
 	for (uint32_t i = 0; i < h->rules[dir].count; i++) {
 		uint32_t index = h->rules[dir].first + i;
 		const struct fs_rule *r = fs_rule(fs, index);
@@ -92,8 +92,13 @@ static void judge_side(const struct fs *fs, const struct fs_flow *flow, uint32_t
 		uint8_t grants = rule_grants(fs, r, peer->v, flow->proto, flow->dport, &has);
 
 		if (!has || !netranges_have(fs_range(fs, r->peers.first), r->peers.count,
-				peer) || !fs_rule_active(fs, r, flow->at, NULL))
+				peer))
 			continue;
+		if (!fs_rule_active(fs, r, flow->at, NULL)) {
+			if (side->asleep == FS_NONE)
+				side->asleep = index;
+			continue;
+		}
 		if (!side->match)
 			side->rule = index; /* rules are sorted by id */
 		side->match = true;
@@ -147,7 +152,7 @@ void fs_judge(const struct fs *fs, const struct fs_flow *flow, struct fs_verdict
 		ret->result = FS_DENY;
 		ret->reason = FS_WHY_MULTICAST;
 		ret->side[ret->nsides++] = (struct fs_side){ .host = from,
-			.rule = FS_NONE, .dir = FS_OUT };
+			.rule = FS_NONE, .asleep = FS_NONE, .dir = FS_OUT };
 		return;
 	}
 	if (from != FS_NONE)

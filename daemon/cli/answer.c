@@ -207,6 +207,26 @@ static void matched_text(FILE *f, const struct fs *fs, const struct fs_side *s)
 	fputc('\n', f);
 }
 
+/* A rule that would match, but not at this time: what one looks for at 3 a.m. */
+static void asleep_text(FILE *f, const struct fs *fs, const struct fs_rule *r, int64_t at)
+{
+	fputs("  rule ", f);
+	put(f, fs, r->id);
+	place(f, fs, r->file, r->line);
+	if (at >= r->expires) {
+		fputs(" would match, but has expired", f);
+		until(f, r->expires);
+	} else {
+		fputs(" would match, but only ", f);
+		put(f, fs,
+		    FS_AT(fs, FS_SCHEDULES, struct fs_schedule, r->schedule)->text);
+		fputs(" (", f);
+		put(f, fs, fs->settings.timezone);
+		fputc(')', f);
+	}
+	fputc('\n', f);
+}
+
 static void side_text(FILE *f, const struct fs *fs, const struct fs_side *s)
 {
 	const struct fs_host *h = fs_host(fs, s->host);
@@ -242,12 +262,14 @@ static void spoken_text(FILE *f, const struct fs_verdict *v)
 	};
 
 	fprintf(f, "  %s\n", said[v->grants & (FS_SMB | FS_RDP)]);
+	/* said, but not enforced yet: CRD080 of `cordon check` */
 	if (v->require & FS_REQ_NLA)
-		fputs("  it must use NLA\n", f);
+		fputs("  it is meant to use NLA; this version does not enforce that\n", f);
 	if (v->require & FS_REQ_SMB2)
-		fputs("  it must not use SMB1\n", f);
+		fputs("  it is meant not to use SMB1; this version does not enforce that\n",
+		    f);
 	if (v->require & FS_REQ_SIGNING)
-		fputs("  it must be signed\n", f);
+		fputs("  it is meant to be signed; this version does not enforce that\n", f);
 }
 
 static void headline(FILE *f, bool colour, const struct fs_flow *flow,
@@ -279,8 +301,13 @@ void answer_text(FILE *f, bool colour, const struct fs *fs, const struct fs_flow
 	size_t n = answer_guards(fs, flow, v, guards, GUARDS_MAX);
 
 	headline(f, colour, flow, v, src, dst);
-	for (unsigned i = 0; i < v->nsides; i++)
-		side_text(f, fs, &v->side[i]);
+	for (unsigned i = 0; i < v->nsides; i++) {
+		const struct fs_side *s = &v->side[i];
+
+		side_text(f, fs, s);
+		if (!s->match && s->asleep != FS_NONE)
+			asleep_text(f, fs, fs_rule(fs, s->asleep), flow->at);
+	}
 	if (v->reason != FS_WHY_RULES || flow->proto != IPPROTO_TCP)
 		return;
 	spoken_text(f, v);

@@ -65,10 +65,12 @@ int cli_load_policy(const char *path, struct fs **ret_fs)
 
 	diag_init(&d);
 	rc = load_policy(path, &d, ret_fs);
-	if (d.n > 0) {
+	load_counts(&d, counts, sizeof(counts));
+	if (d.errors > 0) {
 		diag_print(&d, stderr, out_wants_colour(stderr));
-		load_counts(&d, counts, sizeof(counts));
 		fprintf(stderr, "%s\n", counts);
+	} else if (d.warnings > 0) {
+		fprintf(stderr, "%s: `cordon check` shows them\n", counts);
 	}
 	diag_free(&d);
 	return rc;

@@ -212,6 +212,7 @@ enum fs_reason {
 struct fs_side {
 	uint32_t host;    /* FS_HOSTS */
 	uint32_t rule;    /* smallest id that matches, or FS_NONE */
+	uint32_t asleep;  /* smallest id that would, but not at this time, or FS_NONE */
 	enum fs_dir dir;
 	bool match;       /* a rule matches */
 	bool observed;    /* the side's mode is observe */
