@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* summary: SMB and RDP openings on connections that do not grant them */
+/* summary: openings: SMB and RDP only where granted, and there nothing else first */
 #include "rules/compile.h"
 
 #include <stdio.h>
@@ -34,7 +34,7 @@ static void condemn_rules(struct compile *c, uint32_t found, const struct openin
 }
 
 /* The connection is condemned where an enforced side does not grant the protocol,
- * reported where only an observed one does not. */
+ * reported where only an observed one does not; else the chain returns. */
 static uint32_t found_chain(struct compile *c, const struct opening *o)
 {
 	char name[RS_NAME_MAX];
@@ -49,27 +49,41 @@ static uint32_t found_chain(struct compile *c, const struct opening *o)
 	condemn_rules(c, found, o, report);
 	rw_go(rw_no_label(rw_rule(c->b, found), o->in_label), RS_GOTO, watch);
 	rw_go(rw_no_label(rw_rule(c->b, found), o->out_label), RS_GOTO, watch);
-	rw_set_label(rw_rule(c->b, found), LABEL_JUDGED); /* granted, and it is that */
 	return found;
 }
 
 /* MS-SMB2 2.1 framing; the magics of MS-SMB 2.2.3.1 and MS-SMB2 2.2.1, 2.2.41, 2.2.42
  * are 0xff, 0xfe, 0xfd, 0xfc and "SMB". */
-static void smb_rules(struct compile *c, uint32_t found)
+static void smb_rule(struct compile *c, uint16_t at)
 {
 	static const uint8_t magic[4] = { 0xfc, 'S', 'M', 'B' };
 	static const uint8_t mask[4] = { 0xfc, 0xff, 0xff, 0xff };
 
-	for (uint16_t at = 0; at <= HEADER_LEN; at++) {
-		rw_rule(c->b, c->opening);
-		if (at == HEADER_LEN)
-			rw_payload_is(c->b, 0, 1, RS_EQ, 0);
-		rw_payload(c->b, at, 4, mask, RS_EQ, magic);
-		rw_go(c->b, RS_GOTO, found);
-	}
-	/* RFC 1002 4.3.2: session request, called name of 32 characters first */
+	rw_rule(c->b, c->opening);
+	if (at == HEADER_LEN)
+		rw_payload_is(c->b, 0, 1, RS_EQ, 0);
+	rw_payload(c->b, at, 4, mask, RS_EQ, magic);
+}
+
+/* RFC 1002 4.3.2: session request, called name of 32 characters first */
+static void netbios_rule(struct compile *c)
+{
 	rw_payload_is(rw_rule(c->b, c->opening), 0, 5, RS_EQ, 0x8100004420);
-	rw_go(c->b, RS_GOTO, found);
+}
+
+static void smb_rules(struct compile *c, uint32_t found)
+{
+	for (uint16_t at = 0; at <= HEADER_LEN; at++) {
+		smb_rule(c, at);
+		rw_go(c->b, RS_JUMP, found);
+	}
+	netbios_rule(c);
+	rw_go(c->b, RS_JUMP, found);
+	/* granted, and whole: judged.  A session request is followed by the opening. */
+	smb_rule(c, HEADER_LEN);
+	rw_go(rw_set_label(c->b, LABEL_JUDGED), RS_RETURN, RS_NONE);
+	netbios_rule(c);
+	rw_go(c->b, RS_RETURN, RS_NONE);
 }
 
 /* What follows the seven fixed bytes of an X.224 connection request from a client of
@@ -83,38 +97,72 @@ static const struct {
 	{ 8, 0x0100080000000000, 0xff00ffff00ffffff }, /* RDP_NEG_REQ */
 	{ 3, 0x0d0a01, 0xffffff },                   /* empty token, RDP_NEG_REQ */
 };
+enum { RDP_TAILS = sizeof(rdp_tail) / sizeof(rdp_tail[0]) };
+
+/* A connection request whose TPKT header lost its first `cut` bytes to the packet
+ * before, with tail[i]. */
+static void rdp_rule(struct compile *c, uint16_t cut, size_t i)
+{
+	uint8_t mask[8], value[8];
+
+	for (int k = 0; k < rdp_tail[i].len; k++) {
+		int shift = 8 * (rdp_tail[i].len - 1 - k);
+
+		mask[k] = (uint8_t)(rdp_tail[i].mask >> shift);
+		value[k] = (uint8_t)(rdp_tail[i].value >> shift);
+	}
+	rw_rule(c->b, c->opening);
+	if (cut == 0)
+		rw_payload_is(c->b, 0, 2, RS_EQ, 0x0300);
+	rw_payload_is(c->b, (uint16_t)(5 - cut), 3, RS_EQ, 0xe00000);
+	rw_payload(c->b, (uint16_t)(11 - cut), rdp_tail[i].len, mask, RS_EQ, value);
+}
+
+/* The bare request: TPKT length 11, LI 6, CR, references and class. */
+static void rdp_bare_rule(struct compile *c)
+{
+	rw_payload_is(rw_rule(c->b, c->opening), 0, 8, RS_EQ, 0x0300000b06e00000);
+}
 
 static void rdp_rules(struct compile *c, uint32_t found)
 {
-	/* the bare request: TPKT length 11, LI 6, CR, references and class */
-	rw_payload_is(rw_rule(c->b, c->opening), 0, 8, RS_EQ, 0x0300000b06e00000);
-	rw_go(c->b, RS_GOTO, found);
+	rdp_bare_rule(c);
+	rw_go(c->b, RS_JUMP, found);
 	for (uint16_t cut = 0; cut <= HEADER_LEN; cut++) {
-		for (size_t i = 0; i < sizeof(rdp_tail) / sizeof(rdp_tail[0]); i++) {
-			uint8_t mask[8], value[8];
-
-			for (int k = 0; k < rdp_tail[i].len; k++) {
-				int shift = 8 * (rdp_tail[i].len - 1 - k);
-
-				mask[k] = (uint8_t)(rdp_tail[i].mask >> shift);
-				value[k] = (uint8_t)(rdp_tail[i].value >> shift);
-			}
-			rw_rule(c->b, c->opening);
-			if (cut == 0)
-				rw_payload_is(c->b, 0, 2, RS_EQ, 0x0300);
-			rw_payload_is(c->b, (uint16_t)(5 - cut), 3, RS_EQ, 0xe00000);
-			rw_payload(c->b, (uint16_t)(11 - cut), rdp_tail[i].len, mask, RS_EQ,
-			    value);
-			rw_go(c->b, RS_GOTO, found);
+		for (size_t i = 0; i < RDP_TAILS; i++) {
+			rdp_rule(c, cut, i);
+			rw_go(c->b, RS_JUMP, found);
 		}
+	}
+	/* granted, and whole: judged */
+	rdp_bare_rule(c);
+	rw_go(rw_set_label(c->b, LABEL_JUDGED), RS_RETURN, RS_NONE);
+	for (size_t i = 0; i < RDP_TAILS; i++) {
+		rdp_rule(c, 0, i);
+		rw_go(rw_set_label(c->b, LABEL_JUDGED), RS_RETURN, RS_NONE);
+	}
+}
+
+/* Where a protocol is granted and nothing of it was found, the client speaks something
+ * else: it is refused, unless a side is only observed. */
+static void refuse_rules(struct compile *c, uint32_t at, const struct opening *o,
+    uint32_t refused)
+{
+	for (int i = 0; i < 2; i++) {
+		struct fam *f = &c->fam[i];
+
+		rw_label(rw_label(rw_rule(c->b, at), o->in_label), o->out_label);
+		rw_not_in(rw_not_in(c->b, f->daddr, f->observe), f->saddr, f->observe);
+		rw_go(c->b, RS_GOTO, refused);
 	}
 }
 
 /* Three payloads of 8 bytes or more without an opening, and it is judged; shorter
  * ones do not count, and are not let through first where they are not usual. */
-static void judged_rules(struct compile *c)
+static void judged_rules(struct compile *c, const struct opening o[2])
 {
 	uint32_t at = c->opening, full = rsb_chain(c->b, "looked_at", NULL);
+	uint32_t refused = compile_report(c, NULL, "denied", "opening", c->answer);
 
 	rw_payload_is(rw_rule(c->b, at), 7, 1, RS_GE, 0);
 	rw_go(c->b, RS_GOTO, full);
@@ -123,6 +171,8 @@ static void judged_rules(struct compile *c)
 	rw_counter(c->b, "short");
 	rw_go(c->b, RS_DROP, RS_NONE);
 
+	for (int i = 0; i < 2; i++)
+		refuse_rules(c, full, &o[i], refused);
 	rw_set_label(rw_label(rw_rule(c->b, full), LABEL_SEEN2), LABEL_JUDGED);
 	rw_set_label(rw_label(rw_rule(c->b, full), LABEL_SEEN1), LABEL_SEEN2);
 	rw_set_label(rw_rule(c->b, full), LABEL_SEEN1);
@@ -130,10 +180,10 @@ static void judged_rules(struct compile *c)
 
 void compile_openings(struct compile *c)
 {
-	struct opening smb = { "smb", LABEL_IN_SMB, LABEL_OUT_SMB };
-	struct opening rdp = { "rdp", LABEL_IN_RDP, LABEL_OUT_RDP };
+	static const struct opening o[2] = { { "smb", LABEL_IN_SMB, LABEL_OUT_SMB },
+		{ "rdp", LABEL_IN_RDP, LABEL_OUT_RDP } };
 
-	smb_rules(c, found_chain(c, &smb));
-	rdp_rules(c, found_chain(c, &rdp));
-	judged_rules(c);
+	smb_rules(c, found_chain(c, &o[0]));
+	rdp_rules(c, found_chain(c, &o[1]));
+	judged_rules(c, o);
 }

@@ -268,6 +268,17 @@ def openings(gw, check):
     check("NetBIOS session where granted", Conn(gw, APP, H, 139).send(NBSS_REQUEST))
     for name, data in OPENINGS[4:]:
         check("%s where granted" % name, Conn(gw, JUMP, H, 3389).send(data))
+    for name, port, client in (("SMB", 445, APP), ("RDP", 3389, JUMP)):
+        other = Conn(gw, client, H, port)
+        check("HTTP where %s is granted" % name, other.send(HTTP), False)
+        check("HTTP where %s is granted: reset" % name, other.reset_seen())
+        whole = SMB2_NEGOTIATE if port == 445 else RDP_NEG
+        cut = Conn(gw, client, H, port)
+        check("%s granted, four bytes first" % name, cut.send(whole[:4]), False)
+        cut.seq -= 4  # nothing came through: the client sends all of it again
+        check("%s granted, then whole" % name, cut.send(whole) and cut.answer(payload=b"y" * 20))
+        check("%s granted, data behind the opening" % name, cut.send(b"d" * 30))
+    check("watched host: anything goes", Conn(gw, OTHER, WATCHED, 445).send(HTTP))
     check("RDP where SMB is granted", Conn(gw, APP, H, 445).send(RDP_NEG), False)
     check("SMB where RDP is granted", Conn(gw, JUMP, H, 3389).send(SMB2_NEGOTIATE), False)
     check("outbound SMB where not granted", Conn(gw, H, APP, 80).send(SMB2_NEGOTIATE), False)
