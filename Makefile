@@ -8,6 +8,8 @@ PKG_CONFIG ?= pkg-config
 CC         ?= cc
 OPT        ?= -O2 -g
 V          ?= 0
+# nft, conntrack, smbd and xrdp live where only root's PATH looks.
+export PATH := $(or $(PATH),/usr/bin:/bin):/usr/local/sbin:/usr/sbin:/sbin
 VERSION    := $(shell cat VERSION)
 
 # What a bare Debian 12 lacks: to build, to test, and for the lab's real peers.
@@ -15,7 +17,7 @@ DEPS_BUILD := gcc clang make pkg-config libpcap-dev libnftnl-dev libmnl-dev liby
   libnetfilter-conntrack-dev libsystemd-dev libseccomp-dev libcap-ng-dev libjansson-dev \
   libsodium-dev
 DEPS_TEST := libcmocka-dev nftables iproute2 util-linux tzdata git python3 python3-jsonschema \
-  python3-yaml mandoc libclang-rt-14-dev clang-format tshark tcpdump conntrack procps
+  python3-yaml mandoc libclang-rt-14-dev clang-format tshark tcpdump conntrack procps systemd
 DEPS_LAB := samba smbclient python3-impacket xrdp freerdp2-shadow-x11 freerdp2-x11 xvfb \
   xauth nmap openssl netcat-openbsd
 
@@ -90,8 +92,9 @@ install: all
 	install -m 644 $(wildcard daemon/*.8 daemon/cli/*.8) $(DESTDIR)$(PREFIX)/share/man/man8/
 	cp -R rules/services rules/guards rules/profiles rules/examples daemon/engine/events.schema.json \
 	  $(DESTDIR)$(PREFIX)/share/cordon/
-	for u in systemd/*.service; do sed 's,@SBINDIR@,$(PREFIX)/sbin,;s,@SYSCONFDIR@,$(SYSCONFDIR),' $$u \
-	  > $(DESTDIR)$(UNITDIR)/system/$${u##*/}; done
+	chmod -R u=rwX,go=rX $(DESTDIR)$(PREFIX)/share/cordon
+	for u in systemd/*.service; do sed 's,@SBINDIR@,$(PREFIX)/sbin,g;s,@SYSCONFDIR@,$(SYSCONFDIR),g' $$u | \
+	  install -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/system/$${u##*/} || exit 1; done
 	install -m 644 systemd/cordon.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/cordon.conf
 	install -m 644 systemd/cordon.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/cordon.conf
 uninstall:

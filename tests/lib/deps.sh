@@ -47,6 +47,8 @@ if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
 	fail "installing needs root, and there is no sudo"
 fi
 echo "deps: installing them: apt-get install$([ "$(id -u)" = 0 ] || echo ', through sudo')"
+# Somebody else's apt (a fresh desktop has one running) is waited for.
+lock='-o DPkg::Lock::Timeout=300'
 # Recommended packages stay out, and policy-rc.d keeps the services that come with the
 # test peers (samba, xrdp) from being started here.
 policy=/usr/sbin/policy-rc.d
@@ -58,10 +60,10 @@ if [ ! -e $policy ]; then
 fi
 update() {
 	echo "deps: fresh package lists first: apt-get update"
-	as_root apt-get update -q || fail "apt-get update failed"
+	as_root apt-get $lock update -q || fail "apt-get update failed"
 }
 install() {
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get $lock install -y -q \
 		--no-install-recommends $missing
 }
 updated=no

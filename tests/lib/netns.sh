@@ -12,6 +12,8 @@
 # /run is a fresh tmpfs in it: everything a test leaves under /run ends with it, and so
 # does every process, whichever way the test ends.
 
+# nft, smbd and xrdp live where only root's PATH looks.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 # The directory of the sleepers' process ids.  A child script may inherit it.
 NETNS_DIR=${NETNS_DIR:-/run/netns}
 export NETNS_DIR

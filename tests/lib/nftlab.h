@@ -24,6 +24,8 @@
 
 /* Why there is no namespace to test in; NULL: there is. */
 static const char *lab_why = "not entered";
+/* In a user namespace, and so root in there only. */
+static bool lab_userns;
 
 static inline void lab_map(const char *file, unsigned id)
 {
@@ -52,6 +54,7 @@ static inline void lab_enter(void)
 		return;
 	}
 	lab_why = NULL;
+	lab_userns = !real;
 	if (real)
 		return;
 	int fd = open("/proc/self/setgroups", O_WRONLY | O_CLOEXEC);
@@ -133,15 +136,22 @@ static inline void lab_same(const char *netlink, const char *text)
 }
 #endif
 
+/* nft gave the kernel more than a socket holds: it enlarges one for real root only. */
+static bool lab_too_long;
+
 /* Load text with `nft -f`. */
 static inline bool lab_load(const char *text)
 {
-	FILE *p = popen("nft -f -", "w");
+	FILE *p = popen("said=$(nft -f - 2>&1) && exit 0; echo \"$said\" >&2; "
+			"case $said in *'Message too long'*) exit 3 ;; esac; exit 1", "w");
+	int status;
 
 	if (p == NULL)
 		abort();
 	fputs(text, p);
-	return pclose(p) == 0;
+	status = pclose(p);
+	lab_too_long = WIFEXITED(status) && WEXITSTATUS(status) == 3;
+	return status == 0;
 }
 
 #endif

@@ -14,6 +14,12 @@ fail() {
 	echo "tree-check: $*" | tee -a "$work/bad" >&2
 }
 
+# Fail with each line that a part of the check wrote to found; CODE is how it ended.
+found() { # CODE PART
+	[ "$1" -eq 0 ] || fail "the check of $2 itself ends with $1"
+	while read -r line; do fail "$line"; done <"$work/found"
+}
+
 find include rules daemon tests systemd .ci -name __pycache__ -prune -o -type f -print |
 	LC_ALL=C sort >"$work/files"
 grep '\.[ch]$' "$work/files" >"$work/source"
@@ -104,8 +110,8 @@ END {
 			split("", seen)
 			reach(file, file)
 		}
-}' "$work/may" "$work/only" "$work/includes" | LC_ALL=C sort |
-	while read -r line; do fail "$line"; done
+}' "$work/may" "$work/only" "$work/includes" >"$work/found"
+found $? includes
 
 # The first two lines of a source file say licence and purpose; long files are split.
 awk '
@@ -123,19 +129,21 @@ FNR == 2 && c && $0 !~ /^\/\* summary: [^ ]/ {
 }
 FNR == 601 && FILENAME !~ /^tests\// {
 	print FILENAME ": more than 600 lines"
-}' $(cat "$work/source") $(grep -E '^(rules|systemd)/.*\.(yaml|service|sh)$|^tests/(fuzz|golden|lab|lib|net|oracle|pcap|reject|bench)/[^/]*\.(sh|py)$' "$work/files") |
-	while read -r line; do fail "$line"; done
+}' $(cat "$work/source") $(grep -E '^(rules|systemd)/.*\.(yaml|service|sh)$|^tests/(fuzz|golden|lab|lib|net|oracle|pcap|reject|bench)/[^/]*\.(sh|py)$' "$work/files") >"$work/found"
+found $? heads
 
 # Nothing of the machine it was written on ([k] and [d]: this file has the words too).
 grep -rnaE '/wor[k]/|/tmp/[A-Za-z0-9_-]*buil[d]|/home/[a-z]|/root/[a-z.]' \
 	include rules daemon tests systemd .ci Makefile $(ls README.md 2>/dev/null) |
-	cut -c1-150 | while read -r line; do fail "machine path: $line"; done
+	sed 's/^/machine path: /' | cut -c1-150 >"$work/found"
+found $? paths
 
 # Examples are tests; tests named are there.
 for dir in rules/examples/*/; do
 	[ -s "$dir/flows" ] || fail "$dir has no flows: examples are tests"
 	[ -s "$dir/cordon.yaml" ] || fail "$dir has no cordon.yaml"
 done
+[ -s tests/suite ] || fail "no tests/suite"
 for path in $(grep -hoE '(tests|daemon|rules)/[A-Za-z0-9_./-]+\.(sh|py)' tests/suite tests/suite-asan Makefile \
 	tests/targets.mk | sort -u); do
 	[ -f "$path" ] || fail "$path is run by a suite or the Makefile, but not there"
@@ -158,18 +166,45 @@ else
 	fail "no README.md"
 fi
 
+# What README.md says cordon takes of the kernel is what the code takes.
+labels=$(awk '/^enum label_bit/ { on = 1 } on && /LABEL_[A-Z0-9_]* *(=|,)/ { n++ }
+	on && match($0, /= [0-9]+/) { first = substr($0, RSTART + 2, RLENGTH - 2) }
+	on && /};/ { print first "-" first + n - 1; exit }' rules/compile.h)
+hooks=$(sed -n 's/.*PRIORITY = \(-*[0-9]*\),.*/\1/p' rules/compile_chains.c)
+group=$(sed -n 's/.*LOG_GROUP = \([0-9]*\),.*/\1/p' daemon/priv/msg.h)
+for said in "label bits $labels " "filter priority $hooks:" "group $group;"; do
+	grep -qF -- "$said" README.md || fail "README.md does not say \"$said\""
+done
+
 # Every shipped YAML file is YAML to somebody else's parser, too.
 if python3 -c 'import yaml' 2>/dev/null; then
-	find rules systemd -name '*.yaml' | LC_ALL=C sort | python3 -c '
-import sys, yaml
+	python3 -c '
+import glob, sys, yaml
 loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-for path in sys.stdin.read().split():
+files = {}
+for path in sorted(glob.glob("rules/**/*.yaml", recursive=True)):
     try:
-        if not list(yaml.load_all(open(path, encoding="utf-8"), loader)):
-            print(path + ": empty")
+        files[path] = list(yaml.load_all(open(path, encoding="utf-8"), loader))
     except (yaml.YAMLError, UnicodeError) as e:
-        print(path + ": " + " ".join(str(e).split()))' |
-		while read -r line; do fail "$line"; done
+        print(path + ": " + " ".join(str(e).split()))
+        files[path] = []
+        continue
+    if not any(files[path]):
+        print(path + ": empty")
+# and the manual of policies names what ships, with its ports.
+page = open("rules/cordon-policy.5", encoding="utf-8").read().splitlines()
+for path, documents in files.items():
+    kind, name = path.split("/")[1], path.split("/")[-1][:-5]
+    if kind in ("guards", "profiles"):
+        if not any(l in (".It Cm " + name, ".Cm " + name) for l in page):
+            print(f"cordon-policy.5: {name} of {path} is not there")
+    for name, service in (documents or [{}])[0].items() if kind == "services" else ():
+        what = service.get("ports") or service["bundle"]
+        what = ", ".join([what] if isinstance(what, str) else what)
+        row = f".It Cm {name} Ta {what} Ta " if "ports" in service else what
+        if not any(l.startswith(row) for l in page):
+            print(f"cordon-policy.5: {name} of {path} is not there as: {row}")' >"$work/found"
+	found $? YAML
 else
 	echo "tree-check: SKIP shipped YAML: no python3-yaml" >&2
 fi
