@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "enforcer/health.h"
+#include "enforcer/links.h"
 #include "enforcer/load.h"
 #include "enforcer/paths.h"
 #include "enforcer/reload.h"
@@ -134,6 +135,10 @@ static int enforcer_serve(struct enforcer *e)
 
 	if (r < 0)
 		return enforcer_no("can't start", "timers", r);
+	r = links_watch(e);
+	if (r < 0)
+		log_warnx("start", "interfaces that come later are not watched: %s",
+		    strerror(-r));
 	e->serving = true;
 	roles_start(e);
 	if (e->live.restored)
@@ -178,6 +183,7 @@ static void enforcer_close(int *fd)
 int enforcer_run(const struct enforcer_opts *o)
 {
 	struct enforcer e = { .o = o, .ctl_fd = -1, .state_fd = -1, .lock_fd = -1,
+		.links = { .fd = -1 },
 		.live = IMAGE_NONE, .next_change = FS_FOREVER };
 	int status;
 
@@ -187,6 +193,7 @@ int enforcer_run(const struct enforcer_opts *o)
 	roles_init(&e);
 	status = enforcer_start(&e);
 	load_cancel(&e);
+	links_close(&e);
 	loop_del(&e.change_timer);
 	loop_del(&e.watch_timer);
 	loop_free(e.loop);

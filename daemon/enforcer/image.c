@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "enforcer/image.h"
+#include "enforcer/shape.h"
 
 #define IMAGE_FILE  "last-good"
 #define IMAGE_TMP   "last-good.tmp"
@@ -65,7 +66,9 @@ static const char *image_wrong(const struct blob b[static 2], uint32_t generatio
 		return "the ruleset is malformed";
 	if (memcmp(rs->digest, fs->digest, sizeof(rs->digest)) != 0)
 		return "the ruleset is not of this policy image";
-	return rs->generation == generation ? NULL : "the ruleset's generation is wrong";
+	if (rs->generation != generation)
+		return "the ruleset's generation is wrong";
+	return shape_wrong(rs, fs);
 }
 
 int image_take(const int fds[static 2], const struct msg_loaded *info,

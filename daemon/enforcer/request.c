@@ -63,11 +63,24 @@ static const char *request_why(enum msg_code code)
 	return "unknown";
 }
 
+/* A flow is logged once a period.  What was logged before anybody listened, by an
+ * earlier daemon or while the sensor was away, was heard by nobody: log it again. */
+static void request_forget_logged(struct enforcer *e)
+{
+	int r = nft_forget(e->nft, e->live.rs);
+
+	if (r < 0)
+		log_warnx("roles", "denials of the last seconds may go unseen: %s",
+		    strerror(-r));
+}
+
 static void request_ready(struct child *c, uint32_t id, const union msg_body *body)
 {
 	(void)id;
 	(void)body;
 	c->ready = true;
+	if (c->role == ROLE_SENSOR)
+		request_forget_logged(c->e);
 	log_debug("roles", "%s is ready", role_table[c->role].name);
 	if (c->restarts)
 		health_say(c->e, HEALTH_ROLE_BACK, c->role, 0, role_table[c->role].name);

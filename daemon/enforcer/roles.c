@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "enforcer/health.h"
+#include "enforcer/links.h"
 #include "enforcer/queue.h"
 #include "enforcer/request.h"
 #include "enforcer/roles.h"
@@ -144,6 +145,7 @@ static void roles_brief(struct child *c)
 		return;
 	}
 	roles_sensor_config(e, &e->sensor_config);
+	links_found(e);
 	roles_send(e, ROLE_SENSOR, MSG_SENSOR_CONFIG, 0, &e->sensor_config, -1);
 }
 
@@ -161,8 +163,17 @@ void roles_policy(struct enforcer *e)
 		return;
 	/* Its rights to open interfaces are gone: a new one takes over. */
 	log_info("roles", "the sensor's interfaces changed: starting another");
-	sensor->wanted_end = true;
-	kill(sensor->pid, SIGTERM);
+	roles_restart(e, ROLE_SENSOR);
+}
+
+void roles_restart(struct enforcer *e, enum role role)
+{
+	struct child *c = &e->child[role];
+
+	if (!c->pid)
+		return;
+	c->wanted_end = true;
+	kill(c->pid, SIGTERM);
 }
 
 static void roles_on_timer(void *arg)

@@ -28,6 +28,9 @@ void roles_policy(struct enforcer *e);
 /* Open the event log and hand it to the engine. */
 void roles_log_file(struct enforcer *e);
 
+/* End one in good order, to be started again with what is there now. */
+void roles_restart(struct enforcer *e, enum role role);
+
 /* End one that broke the contract; it is started again. */
 void roles_kill(struct child *c, const char *why);
 

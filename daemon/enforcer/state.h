@@ -54,6 +54,11 @@ struct enforcer {
 
 	struct child child[ROLE_COUNT]; /* sensor and engine */
 	struct msg_sensor_config sensor_config; /* what the running sensor got */
+	struct {
+		int fd;
+		unsigned index[MSG_IFACES_MAX]; /* what the running sensor found */
+		struct loop_source *io, *timer;
+	} links;
 	bool serving, stopping;
 	struct loop_source *change_timer, *watch_timer;
 };

@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cordon/flowspace.h>
@@ -118,14 +119,30 @@ static void decide_by_place(const struct fs *fs, const struct msg_sighting *s,
 	d->mode = MODE_ENFORCE;
 }
 
+/* The kernel's detail is an id, and this suffix where it only watched. */
+static bool detail_is(const char *detail, const char *id, const char *watched)
+{
+	size_t len = strlen(id);
+
+	return strncmp(detail, id, len) == 0 && strcmp(detail + len, watched) == 0;
+}
+
 static int spoken_row(const struct msg_sighting *s)
 {
 	for (int i = 0; i < NSPOKEN; i++)
 		if (s->facts.app == spoken[i].app ||
 		    (s->facts.app == APP_NONE &&
-			strcmp(s->detail, spoken[i].detail) == 0))
+			(detail_is(s->detail, spoken[i].detail, "") ||
+			    detail_is(s->detail, spoken[i].detail, "-observed"))))
 			return i;
 	return -1;
+}
+
+/* Seen by the sensor alone, where the kernel lets nothing through: unless both sides
+ * spoke, past the gateway then. */
+static bool is_stopped(const struct fs_verdict *v, const struct msg_sighting *s)
+{
+	return v->result == FS_DENY && !s->handshake;
 }
 
 /* SMB or RDP: said by the kernel, which dropped the opening, or by the sensor, which
@@ -152,18 +169,19 @@ static void decide_exposure(
 	if (d->mode == MODE_OBSERVE)
 		d->action = ACTION_WOULD_DROP;
 	else
-		d->action = s->kind == SIGHT_EXPOSURE || v->result == FS_DENY
+		d->action = s->kind == SIGHT_EXPOSURE || is_stopped(v, s)
 				? ACTION_DROP
 				: ACTION_ALERT;
 }
 
-static uint32_t guard_by_id(const struct fs *fs, const char *id)
+static uint32_t guard_by_id(
+    const struct fs *fs, const char *detail, const char *watched)
 {
 	uint32_t n = fs->table[FS_GUARDS].count;
 
 	for (uint32_t i = 0; i < n; i++)
-		if (strcmp(fs_str(fs, FS_AT(fs, FS_GUARDS, struct guard, i)->id), id) ==
-		    0)
+		if (detail_is(detail,
+			fs_str(fs, FS_AT(fs, FS_GUARDS, struct guard, i)->id), watched))
 			return i;
 	return FS_NONE;
 }
@@ -191,10 +209,15 @@ static void decide_guard(const struct fs *fs, const struct fs_verdict *v,
 {
 	enum fs_guard_action action = FS_GUARD_OFF;
 	const struct fs_side *found = NULL;
+	bool watched = false;
 
 	d->kind = EVENT_GUARD;
 	d->reason = REASON_GUARD;
-	d->guard = guard_by_id(fs, s->detail);
+	d->guard = guard_by_id(fs, s->detail, "");
+	if (d->guard == FS_NONE) {
+		d->guard = guard_by_id(fs, s->detail, "-alert");
+		watched = d->guard != FS_NONE;
+	}
 	for (unsigned i = 0; i < v->nsides && d->guard != FS_NONE; i++) {
 		const struct fs_side *side = &v->side[i];
 		enum fs_guard_action a =
@@ -209,10 +232,11 @@ static void decide_guard(const struct fs *fs, const struct fs_verdict *v,
 		found = any_side(v);
 	if (found)
 		name_side(d, found);
-	if (action == FS_GUARD_ALERT)
-		d->action = ACTION_ALERT;
+	if (d->mode == MODE_OBSERVE && action != FS_GUARD_ALERT)
+		d->action = ACTION_WOULD_DROP;
 	else
-		d->action = d->mode == MODE_OBSERVE ? ACTION_WOULD_DROP : ACTION_DROP;
+		d->action =
+		    watched || action == FS_GUARD_ALERT ? ACTION_ALERT : ACTION_DROP;
 }
 
 /* Whether the sorted, disjoint ranges at first[0..n), stride bytes apart, touch r. */
@@ -277,7 +301,8 @@ static void decide_block(
 	b->prefixlen = b->addr.v == 4 ? 32 : 64;
 	if (b->addr.v == 6 && !decide_blockable(now, &b->addr, 64))
 		b->prefixlen = 128; /* it lives beside somebody who is needed */
-	if (!decide_blockable(now, &b->addr, b->prefixlen))
+	d->refused = !decide_blockable(now, &b->addr, b->prefixlen);
+	if (d->refused)
 		return;
 	b->origin = BLOCK_AUTO;
 	b->scope = now->settings.block_scope;
@@ -380,6 +405,9 @@ void decide_event(const struct fs *under, const struct msg_sighting *s,
 		event_guard(under, d->guard, e);
 	else if (d->kind == EVENT_GUARD)
 		EVENT_SET(e->guard, s->detail);
+	if (d->refused)
+		snprintf(e->note, sizeof(e->note), "not blocked: %s",
+		    event_reasons[REASON_NEVER].what);
 	for (int i = 0; d->kind == EVENT_EXPOSURE && i < NSPOKEN; i++)
 		if (spoken[i].app == d->app)
 			EVENT_SET(e->attack, spoken[i].attack);

@@ -18,6 +18,7 @@ struct decision {
 	uint32_t host, rule, guard; /* FS_HOSTS, FS_RULES, FS_GUARDS; or FS_NONE */
 	bool reversed;   /* the packet went from server to client */
 	bool block;      /* shut the client out: `shut` is the request */
+	bool refused;    /* it would be shut out, but may never be */
 	struct msg_block shut;
 };
 

@@ -75,8 +75,8 @@ static void key_of(const struct event *e, struct dedupe_key *ret)
 	memset(ret, 0, sizeof(*ret));
 	ret->kind = e->kind;
 	ret->reason = e->reason;
-	/* the kernel's drop and the sensor's alert of one opening are one exposure */
-	ret->action = e->kind == EVENT_EXPOSURE ? ACTION_NONE : e->action;
+	ret->action =
+	    e->action; /* what passed is never counted with what was dropped */
 	ret->proto = e->proto;
 	ret->dport = e->dport;
 	ret->src = e->src;
@@ -115,16 +115,13 @@ static void release(struct dedupe *d, uint32_t i)
 	d->stats.entries--;
 }
 
-static void entry_count(
-    struct dedupe *d, struct entry *n, const struct event *e, uint64_t extra)
+static void entry_count(struct dedupe *d, struct entry *n, const struct event *e)
 {
-	if (extra == 0)
-		return;
 	if (n->pending == 0)
 		n->first_us = e->time_us;
-	n->pending += extra;
+	n->pending += e->count;
 	n->last_us = e->time_us;
-	d->stats.counted += extra;
+	d->stats.counted += e->count;
 }
 
 /* The bucket of the event's kind, action and host; of the last ones each holds one
@@ -173,14 +170,7 @@ static void overflow(struct dedupe *d, const struct event *e, uint64_t mono_us)
 	d->stats.overflow += e->count;
 }
 
-/* The kernel's word that it dropped what the sensor had only seen is news. */
-static bool is_stronger(const struct event *known, const struct event *e)
-{
-	return known->action != e->action && e->action == ACTION_DROP;
-}
-
-enum dedupe_answer dedupe_add(
-    struct dedupe *d, const struct event *e, uint64_t extra, uint64_t mono_us)
+enum dedupe_answer dedupe_add(struct dedupe *d, const struct event *e, uint64_t mono_us)
 {
 	struct dedupe_key key;
 	uint32_t *chain, i;
@@ -190,11 +180,7 @@ enum dedupe_answer dedupe_add(
 	for (i = *chain; i != NIL; i = d->entry[i].next) {
 		if (memcmp(&d->entry[i].key, &key, sizeof(key)) != 0)
 			continue;
-		if (is_stronger(&d->entry[i].event, e)) {
-			d->entry[i].event = *e;
-			return DEDUPE_TELL;
-		}
-		entry_count(d, &d->entry[i], e, extra);
+		entry_count(d, &d->entry[i], e);
 		return DEDUPE_COUNTED;
 	}
 	i = d->free;

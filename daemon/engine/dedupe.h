@@ -9,8 +9,7 @@
 #include "engine/event.h"
 
 /* A flow here is (kind, action, reason, guard, src, dst, proto, dport): a client that
- * tries again from another port is the same, and so are the sensor's alert and the
- * kernel's drop of one exposure (of which the drop is told after the alert).  The first packet is told at once; what comes
+ * tries again from another port is the same.  The first packet is told at once; what comes
  * later is counted and told as one event every DEDUPE_PERIOD_US while it goes on.
  * Flows beyond the table are counted by kind, action and host and told likewise,
  * without addresses.  So the sum of `count` over all events told is the sum of what
@@ -32,12 +31,10 @@ struct dedupe_stats {
 struct dedupe *dedupe_new(uint32_t entries);
 void dedupe_free(struct dedupe *d);
 
-/* Put in e (time_us, count >= 1 set).  extra: what to add if its flow is known
- * already: e->count, or 0 for a second report about packets counted before.
- * DEDUPE_TELL: the caller writes e now.  mono_us never goes back. */
+/* Put in e (time_us, count >= 1 set).  DEDUPE_TELL: the caller writes e now.  mono_us
+ * never goes back. */
 enum dedupe_answer { DEDUPE_TELL, DEDUPE_COUNTED };
-enum dedupe_answer dedupe_add(struct dedupe *d, const struct event *e, uint64_t extra,
-    uint64_t mono_us);
+enum dedupe_answer dedupe_add(struct dedupe *d, const struct event *e, uint64_t mono_us);
 
 /* Tell what is due: f gets the flow's first event with the new count, the time of
  * its last packet and, in since_us, of the first one counted. */

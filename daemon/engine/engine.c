@@ -50,6 +50,7 @@ static void take_policy(struct engine *g, const struct msg_policy *p, int fd)
 	sinks_enable(g->sinks, "journal", fs->settings.journald);
 	engine_policy_event(g);
 	engine_shut_list(g);
+	engine_tell_waiting(g);
 }
 
 static void sensor_drop(struct engine *g)
@@ -58,6 +59,7 @@ static void sensor_drop(struct engine *g)
 	if (g->sensor >= 0)
 		close(g->sensor);
 	g->sensor = -1;
+	memset(&g->sensor_stats, 0, sizeof(g->sensor_stats)); /* its successor's anew */
 }
 
 /* Sightings in bounded turns, so that the enforcer is heard during a flood. */
@@ -82,6 +84,16 @@ static void sensor_ready(void *arg, int fd, uint32_t events)
 		return;
 	log_warnx("sensor", r == 0 ? "it is gone" : "it broke the contract");
 	sensor_drop(g); /* the enforcer sends the channel of its successor */
+}
+
+/* What waits may only have to be read: after a pause of this process both are due. */
+static void wait_over(void *arg)
+{
+	struct engine *g = arg;
+
+	if (g->sensor >= 0)
+		sensor_ready(g, g->sensor, 0);
+	engine_tell_waiting(g);
 }
 
 static void sensor_take(struct engine *g, int fd)
@@ -203,11 +215,14 @@ static int engine_open(struct engine *g, uid_t owner)
 {
 	g->start_us = clock_now_us();
 	g->loop = loop_new();
+	g->early = early_new();
+	g->openings = openings_new(engine_tell_opening, g);
 	g->dedupe = dedupe_new(0);
 	g->incidents = incidents_new(g->start_us, 0);
 	g->blocks = blocklist_new();
 	g->sinks = sinks_new();
-	if (!g->loop || !g->dedupe || !g->incidents || !g->blocks || !g->sinks)
+	if (!g->loop || !g->early || !g->openings || !g->dedupe || !g->incidents ||
+	    !g->blocks || !g->sinks)
 		return -1;
 	if (is_open(ROLE_FD_EXTRA)) {
 		g->control =
@@ -218,6 +233,7 @@ static int engine_open(struct engine *g, uid_t owner)
 	if (loop_add_io(
 		g->loop, g->parent, EPOLLIN, parent_ready, g, &g->parent_source) < 0 ||
 	    loop_add_timer(g->loop, TICK_MS, TICK_MS, tick, g, NULL) < 0 ||
+	    loop_add_timer(g->loop, 0, 0, wait_over, g, &g->wait_timer) < 0 ||
 	    loop_add_signal(g->loop, SIGTERM, terminate, g, NULL) < 0)
 		return -1;
 	sensor_take(g, is_open(ROLE_FD_PEER) ? ROLE_FD_PEER : -1);
@@ -226,16 +242,20 @@ static int engine_open(struct engine *g, uid_t owner)
 
 static void engine_close(struct engine *g)
 {
+	engine_tell_rest(g);
 	dedupe_flush(g->dedupe, engine_tell_counted, g);
 	sinks_flush(g->sinks);
 	control_free(g->control);
 	sensor_drop(g);
 	loop_del(&g->parent_source);
+	loop_del(&g->wait_timer);
 	loop_free(g->loop);
 	sinks_free(g->sinks);
 	blocklist_free(g->blocks);
 	incidents_free(g->incidents);
 	dedupe_free(g->dedupe);
+	openings_free(g->openings);
+	early_free(g->early);
 	generations_free(&g->policies);
 }
 

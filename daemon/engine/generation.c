@@ -43,9 +43,20 @@ void generations_free(struct generations *g)
 	generation_drop(&g->now);
 }
 
+/* Numbers rise with each commit, and may wrap. */
+static bool is_newer(uint32_t number, const struct generation *than)
+{
+	return (int32_t)(number - than->policy.generation) > 0;
+}
+
 const struct generation *generations_find(const struct generations *g, uint32_t number)
 {
-	if (number && g->before.fs && g->before.policy.generation == number)
+	if (number && g->before.fs && !is_newer(number, &g->before))
 		return &g->before;
 	return &g->now;
+}
+
+bool generations_awaits(const struct generations *g, uint32_t number)
+{
+	return !g->now.fs || (number && is_newer(number, &g->now));
 }

@@ -30,7 +30,10 @@ struct generations {
 int generations_take(struct generations *g, const struct msg_policy *p, int fd);
 void generations_free(struct generations *g);
 
-/* By number (0: of an interface, which is now); unknown ones are `now`. */
+/* By number (0: of an interface, which is now).  Of unknown ones the nearest: older
+ * ones are `before`, newer ones `now`. */
 const struct generation *generations_find(const struct generations *g, uint32_t number);
+/* Whether the policy of that number is still to come. */
+bool generations_awaits(const struct generations *g, uint32_t number);
 
 #endif

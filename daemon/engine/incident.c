@@ -162,13 +162,14 @@ static bool has_incident(enum event_kind kind)
 	return event_kinds[kind].alert;
 }
 
-void incident_note(struct incidents *t, struct event *e, const struct netaddr *source)
+/* That of e, found or opened, in front, its id in e; NULL: e has none. */
+static struct incident *incident_of(
+    struct incidents *t, struct event *e, const struct netaddr *source)
 {
-	struct incident *n;
 	uint32_t i;
 
 	if (!has_incident((enum event_kind)e->kind) || source->v == 0)
-		return;
+		return NULL;
 	i = incident_find(t, e, source);
 	if (i == NIL) {
 		i = incident_open(t, e, source);
@@ -176,13 +177,34 @@ void incident_note(struct incidents *t, struct event *e, const struct netaddr *s
 		list_unlink(t, i);
 		list_front(t, i);
 	}
-	n = &t->at[i];
-	EVENT_SET(e->incident, n->id);
+	EVENT_SET(e->incident, t->at[i].id);
+	return &t->at[i];
+}
+
+static void incident_last(struct incident *n, const struct event *e)
+{
 	n->last = *e;
 	if (e->time_us > n->last_us)
 		n->last_us = e->time_us;
+}
+
+void incident_note(struct incidents *t, struct event *e, const struct netaddr *source)
+{
+	struct incident *n = incident_of(t, e, source);
+
+	if (!n)
+		return;
+	incident_last(n, e);
 	n->events++;
 	n->packets += e->count;
+}
+
+void incident_begin(struct incidents *t, struct event *e, const struct netaddr *source)
+{
+	struct incident *n = incident_of(t, e, source);
+
+	if (n && n->events == 0)
+		incident_last(n, e);
 }
 
 void incident_id(struct incidents *t, const struct event *e,

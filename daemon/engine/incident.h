@@ -28,6 +28,10 @@ void incidents_free(struct incidents *t);
  * somebody have incidents; else e is untouched. */
 void incident_note(struct incidents *t, struct event *e, const struct netaddr *source);
 
+/* The same for an event that is told a little later: it has an id already, and counts
+ * then. */
+void incident_begin(struct incidents *t, struct event *e, const struct netaddr *source);
+
 /* Id of the open incident that e would be accounted to; else *ret is untouched. */
 void incident_id(struct incidents *t, const struct event *e, const struct netaddr *source,
     char ret[static EVENT_INCIDENT_LEN]);

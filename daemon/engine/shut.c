@@ -108,7 +108,7 @@ static void shut_set(struct engine *g, struct blocklist_entry *b)
 	shut_event(g, b, EVENT_BLOCKED, ACTION_BLOCK, reason, &e);
 	e.took_us = (uint32_t)(now - b->asked_us);
 	incident_blocked(g->incidents, e.incident, INCIDENT_BLOCKED);
-	engine_tell(g, &e, NULL);
+	engine_tell_block(g, &e);
 }
 
 static void shut_refused(
@@ -122,7 +122,7 @@ static void shut_refused(
 	if (r->err)
 		snprintf(e.note, sizeof(e.note), "%s", strerror(r->err));
 	incident_blocked(g->incidents, e.incident, INCIDENT_REFUSED);
-	engine_tell(g, &e, NULL);
+	engine_tell_block(g, &e);
 }
 
 void engine_shut_result(struct engine *g, uint32_t id, const struct msg_result *r)
@@ -155,7 +155,7 @@ void engine_shut_ended(struct engine *g, struct blocklist_entry *b,
 		EVENT_SET(e.note, note);
 	incident_blocked(g->incidents, e.incident, INCIDENT_ENDED);
 	blocklist_del(g->blocks, b);
-	engine_tell(g, &e, NULL);
+	engine_tell_block(g, &e);
 }
 
 static void unsee(void *arg, struct blocklist_entry *b)

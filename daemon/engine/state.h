@@ -10,8 +10,10 @@
 #include "engine/control.h"
 #include "engine/decide.h"
 #include "engine/dedupe.h"
+#include "engine/early.h"
 #include "engine/generation.h"
 #include "engine/incident.h"
+#include "engine/opening.h"
 #include "engine/sink.h"
 
 struct loop;
@@ -22,6 +24,10 @@ struct engine {
 	int parent, sensor; /* channels; sensor -1: there is none now */
 	struct loop_source *parent_source, *sensor_source;
 	struct generations policies;
+	struct early *early;
+	struct openings *openings;
+	struct loop_source *wait_timer; /* of these two; waiting: it is armed */
+	bool waiting;
 	struct dedupe *dedupe;
 	struct incidents *incidents;
 	struct blocklist *blocks;
@@ -41,7 +47,15 @@ void engine_tell(struct engine *g, struct event *e, const struct flow_facts *fac
 /* An event of the gateway itself: kind, action, reason; all else empty. */
 void engine_event_init(const struct engine *g, struct event *e, enum event_kind kind,
     enum event_action action, enum event_reason reason);
+/* The same for what happened to a block: behind its cause where that still waits. */
+void engine_tell_block(struct engine *g, struct event *e);
 void engine_sighting(struct engine *g, const struct msg_sighting *s);
+/* Judge and tell what need not wait any longer. */
+void engine_tell_waiting(struct engine *g);
+/* The same with all that waits: at the end. */
+void engine_tell_rest(struct engine *g);
+/* Openings' opening_tell_fn; arg is the engine. */
+void engine_tell_opening(void *arg, struct event *e, const struct flow_facts *facts);
 void engine_health(struct engine *g, const struct msg_health *h);
 void engine_policy_event(struct engine *g);
 /* Once a second: what the dedupe table owes, what the sinks lost. */

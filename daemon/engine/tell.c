@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "engine/state.h"
 
 static const struct netaddr *accused(const struct event *e)
@@ -54,32 +55,110 @@ static bool shut_known(struct engine *g, const struct msg_block *b)
 	return blocklist_find(g->blocks, b) != NULL;
 }
 
-void engine_sighting(struct engine *g, const struct msg_sighting *s)
+void engine_tell_block(struct engine *g, struct event *e)
+{
+	if (!openings_behind(g->openings, e))
+		engine_tell(g, e, NULL);
+}
+
+/* Tell it, or count it with what was told of its flow. */
+static void tell_flow(struct engine *g, struct event *e, const struct flow_facts *facts)
+{
+	if (dedupe_add(g->dedupe, e, clock_mono_us()) == DEDUPE_TELL)
+		engine_tell(g, e, facts);
+	else
+		incident_id(g->incidents, e, accused(e), e->incident);
+}
+
+void engine_tell_opening(void *arg, struct event *e, const struct flow_facts *facts)
+{
+	if (e->kind == EVENT_EXPOSURE)
+		tell_flow(arg, e, facts);
+	else
+		engine_tell(arg, e, NULL);
+}
+
+/* True: it is told later. */
+static bool sighting_event(struct engine *g, const struct msg_sighting *s,
+    const struct decision *d, struct event *e)
+{
+	if (d->kind == EVENT_EXPOSURE) {
+		incident_begin(g->incidents, e, accused(e));
+		openings_add(g->openings, s, e, clock_mono_us());
+		return true;
+	}
+	if (d->action == ACTION_DROP)
+		openings_dropped(g->openings, e);
+	tell_flow(g, e, s->facts.app ? &s->facts : NULL);
+	return false;
+}
+
+static bool judge(struct engine *g, const struct msg_sighting *s)
 {
 	const struct generation *under = generations_find(&g->policies, s->generation);
 	struct blocklist_entry *shut = NULL;
 	struct decision d;
 	struct event e;
+	bool later;
 
-	g->sightings++;
 	if (!under->fs)
-		return; /* no policy yet: the kernel denies, nothing can be named */
+		return false; /* no policy came: the kernel denies, nothing can be named
+			       */
 	decide(under->fs, g->policies.now.fs, s, &d);
 	if (!d.tell)
-		return;
+		return false;
 	if (d.block && !shut_known(g, &d.shut))
 		shut =
 		    engine_shut(g, &d.shut); /* before all else: it is what hurries */
 	decide_event(under->fs, s, &d, &e);
 	e.policy = under->policy;
-	/* What the sensor recognised in packets the kernel logged is no packet more. */
-	if (dedupe_add(g->dedupe, &e, s->kind == SIGHT_SPOKEN ? 0 : s->count,
-		clock_mono_us()) == DEDUPE_TELL)
-		engine_tell(g, &e, s->facts.app ? &s->facts : NULL);
-	else
-		incident_id(g->incidents, &e, accused(&e), e.incident);
+	later = sighting_event(g, s, &d, &e);
 	if (shut)
 		engine_shut_cause(g, shut, &e);
+	if (d.refused)
+		incident_blocked(g->incidents, e.incident, INCIDENT_REFUSED);
+	return later;
+}
+
+/* due_us 0: nothing waits. */
+static void wait_until(struct engine *g, uint64_t due_us)
+{
+	uint64_t now = clock_mono_us();
+	uint64_t ms = due_us > now ? (due_us - now) / 1000 + 1 : 0;
+
+	g->waiting = due_us != 0 && loop_rearm(g->wait_timer, ms) == 0;
+}
+
+void engine_sighting(struct engine *g, const struct msg_sighting *s)
+{
+	bool later = early_take(g->early, &g->policies, s, clock_mono_us());
+
+	g->sightings++;
+	if (!later)
+		later = judge(g, s);
+	if (later && !g->waiting)
+		wait_until(g, clock_mono_us() + OPENING_WAIT_US);
+}
+
+void engine_tell_waiting(struct engine *g)
+{
+	static struct msg_sighting s; /* large; one loop, one thread */
+	uint64_t due, next;
+
+	while (early_next(g->early, &g->policies, clock_mono_us(), &s, &due))
+		judge(g, &s);
+	next = openings_due(g->openings, clock_mono_us());
+	wait_until(g, due && (!next || due < next) ? due : next);
+}
+
+void engine_tell_rest(struct engine *g)
+{
+	static struct msg_sighting s;
+	uint64_t due;
+
+	while (early_next(g->early, &g->policies, UINT64_MAX, &s, &due))
+		judge(g, &s);
+	openings_flush(g->openings);
 }
 
 /* What a message of the enforcer's is called in an event. */

@@ -232,6 +232,7 @@ static void new_peer(struct sensor *s, int fd)
 	s->peer = fd;
 	report_channel(s->report, fd);
 	flush(s);
+	on_second(s);
 }
 
 /* Other interfaces than those that are open need rights that are gone: the enforcer
@@ -371,6 +372,7 @@ int sensor_main(void)
 	}
 	priv_drop(ROLE_SENSOR);
 	rc = msg_send(ROLE_FD_PARENT, MSG_READY, 0, NULL, NULL);
+	on_second(&s); /* what it listens to is known from the start */
 	if (rc == 0)
 		rc = loop_run(s.loop);
 	if (rc < 0)

@@ -188,12 +188,11 @@ class Demo:
         self.table.row('queries on an open database connection', 'app-server', 'cut',
                        'cut' if cut else 'goes on', took, cut[1] if cut else '',
                        '' if alive else 'it ended before the reload')
-        # The log tells a flow once: cut or refused anew, it is the same one.  What was
-        # on its way to the log at the moment of the commit may be judged as `state`.
+        # The log tells a flow once: cut or refused anew, it is the same one.
         self.try_denied('a new database query', 'app-server', V4['app-server'],
                         V4['erp-db01'], (1433,),
                         lambda: peers.sql('app-server', V4['erp-db01']),
-                        whys=('no-rule', 'state'), since=events)
+                        since=events)
         self.try_allowed('status page: nothing else changed', 'app-server', 'erp-db01',
                          'tcp/8080', peers.http)
 
@@ -215,8 +214,9 @@ class Demo:
         self.table.row('cordon block --list', 'gateway', 'blocked',
                        'blocked' if blocked else 'not blocked', V4['intruder'],
                        'kept by the kernel')
-        self.try_denied('smbclient -m NT1, list a share', 'jump-host', V4['jump-host'],
-                        erp, (445,), lambda: peers.smb('jump-host', erp))
+        # The same flow as a moment ago, which the kernel told to nobody.
+        self.try_denied('smbclient -m NT1, list a share', 'app-server', V4['app-server'],
+                        erp, (445,), lambda: peers.smb('app-server', erp))
 
     def neighbour(self):
         self.table.phase('A limit, and proof that the servers were there all the time')

@@ -3,7 +3,6 @@
 import glob
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -32,7 +31,9 @@ class Cordon:
         self.log = LAB + '/log/cordond.log'
         self.events_file = LAB + '/events/events.jsonl'
         self.proc = None
-        shutil.copytree(HERE + '/policy', self.policy)
+        # Not with the checkout's modes: cordond refuses what others may write.
+        subprocess.run(['cp', '-R', '--no-preserve=mode', HERE + '/policy', self.policy],
+                       check=True)
         for d in (self.runtime, self.state, LAB + '/events'):
             os.mkdir(d, 0o755)
         self.edit('cordon.yaml', '/var/log/cordon/events.jsonl', self.events_file)

@@ -93,8 +93,9 @@ static inline uint32_t smallfs_host(struct fs_builder *b, const char *name,
 	return fsb_add(b, FS_HOSTS, &h);
 }
 
-/* block_on: bits of enum fs_block_on.  The caller free()s the result. */
-static inline struct fs *smallfs(uint8_t block_on)
+/* block_on: bits of enum fs_block_on.  without: a port whose rules are left out, 0: none.
+ * The caller free()s the result. */
+static inline struct fs *smallfs_without(uint8_t block_on, uint16_t without)
 {
 	static const uint8_t erp_uses[] = { FS_GUARD_DROP, FS_GUARD_ALERT };
 	struct fs_builder *b = fsb_new();
@@ -115,14 +116,21 @@ static inline struct fs *smallfs(uint8_t block_on)
 	smallfs_host(b, "fd00:20:8::/64", "fd00:20:8::/64", NULL, FS_ENFORCE, false);
 	fsb_host(b, erp)->guards = smallfs_uses(b, guard, 2, erp_uses);
 	fsb_host(b, xray)->guards = smallfs_uses(b, guard, 1, erp_uses);
-	smallfs_rule(b, erp, FS_IN, "erp/in/mssql", 1433, 0, "10.30.0.0/24");
-	smallfs_rule(b, erp, FS_IN, "erp/in/mssql6", 1433, 0, "fd00:30::/64");
-	smallfs_rule(b, erp, FS_IN, "erp/in/near6", 1433, 0, "fd00:9::/64");
+	if (without != 1433) {
+		smallfs_rule(b, erp, FS_IN, "erp/in/mssql", 1433, 0, "10.30.0.0/24");
+		smallfs_rule(b, erp, FS_IN, "erp/in/mssql6", 1433, 0, "fd00:30::/64");
+		smallfs_rule(b, erp, FS_IN, "erp/in/near6", 1433, 0, "fd00:9::/64");
+	}
 	smallfs_rule(b, erp, FS_IN, "erp/in/rdp", 3389, FS_RDP, "10.1.0.9");
 	smallfs_rule(b, erp, FS_OUT, "erp/out/smb", 445, FS_SMB, "10.40.0.5");
 	fs = fsb_finish(b);
 	fsb_free(b);
 	return fs;
+}
+
+static inline struct fs *smallfs(uint8_t block_on)
+{
+	return smallfs_without(block_on, 0);
 }
 
 #endif

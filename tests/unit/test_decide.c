@@ -86,6 +86,9 @@ static const struct sight_case cases[] = {
 	{ "observed exposure", SIGHT_EXPOSURE, "10.66.0.6", "10.20.8.12", 4000, 8080,
 	    PSH, "smb", true, EVENT_EXPOSURE, ACTION_WOULD_DROP, REASON_SMB, XRAY, NULL,
 	    SIDE_IN, NOBLOCK },
+	{ "observed exposure, in the kernel's words", SIGHT_EXPOSURE, "10.66.0.6",
+	    "10.20.8.12", 4000, 8080, PSH, "rdp-observed", true, EVENT_EXPOSURE,
+	    ACTION_WOULD_DROP, REASON_RDP, XRAY, NULL, SIDE_IN, NOBLOCK },
 	{ "guard, from the client", SIGHT_GUARD, "10.30.0.7", "10.20.8.11", 4000, 1433,
 	    PSH, "eternal", true, EVENT_GUARD, ACTION_DROP, REASON_GUARD, ERP,
 	    "erp/in/mssql", SIDE_IN, BLOCK },
@@ -95,6 +98,15 @@ static const struct sight_case cases[] = {
 	{ "guard that only alerts", SIGHT_GUARD, "10.30.0.7", "10.20.8.11", 4000, 1433,
 	    PSH, "noisy", true, EVENT_GUARD, ACTION_ALERT, REASON_GUARD, ERP,
 	    "erp/in/mssql", SIDE_IN, NOBLOCK },
+	{ "the same in the kernel's words", SIGHT_GUARD, "10.30.0.7", "10.20.8.11",
+	    4000, 1433, PSH, "noisy-alert", true, EVENT_GUARD, ACTION_ALERT,
+	    REASON_GUARD, ERP, "erp/in/mssql", SIDE_IN, NOBLOCK },
+	{ "guard that did not drop after all", SIGHT_GUARD, "10.30.0.7", "10.20.8.11",
+	    4000, 1433, PSH, "eternal-alert", true, EVENT_GUARD, ACTION_ALERT,
+	    REASON_GUARD, ERP, "erp/in/mssql", SIDE_IN, NOBLOCK },
+	{ "guard of an observed host, in the kernel's words", SIGHT_GUARD, "10.66.0.6",
+	    "10.20.8.12", 4000, 445, PSH, "eternal-alert", true, EVENT_GUARD,
+	    ACTION_WOULD_DROP, REASON_GUARD, XRAY, NULL, SIDE_IN, NOBLOCK },
 	{ "guard of an observed host", SIGHT_GUARD, "10.66.0.6", "10.20.8.12", 4000,
 	    445, PSH, "eternal", true, EVENT_GUARD, ACTION_WOULD_DROP, REASON_GUARD,
 	    XRAY, NULL, SIDE_IN, NOBLOCK },
@@ -176,6 +188,7 @@ static void spoken_cases(void **state)
 	struct msg_sighting granted = spoken("10.1.0.9", "10.20.8.11", 3389, APP_RDP);
 	struct msg_sighting foreign = spoken("10.66.0.6", "10.66.0.7", 445, APP_SMB);
 	struct msg_sighting hidden = spoken("10.30.0.7", "10.20.8.11", 1433, APP_RDP);
+	struct msg_sighting denied = spoken("10.66.0.6", "10.20.8.11", 445, APP_SMB);
 	struct msg_sighting observed = spoken("10.66.0.6", "10.20.8.12", 445, APP_SMB);
 	struct decision d;
 
@@ -192,6 +205,12 @@ static void spoken_cases(void **state)
 	decide(fs, fs, &observed, &d);
 	assert_true(d.tell && !d.block);
 	assert_int_equal(d.action, ACTION_WOULD_DROP);
+	decide(fs, fs, &denied, &d); /* both sides spoke: not through the gateway */
+	assert_true(d.tell);
+	assert_int_equal(d.action, ACTION_ALERT);
+	denied.handshake = false;
+	decide(fs, fs, &denied, &d);
+	assert_int_equal(d.action, ACTION_DROP);
 }
 
 static void attack_names(void **state)
@@ -257,6 +276,38 @@ static void ipv6_prefix(void **state)
 	assert_false(d.block);
 }
 
+/* Who may never be blocked is not passed over in silence. */
+static void refused(void **state)
+{
+	static const struct {
+		const char *src;
+		uint16_t port;
+		bool refused;
+	} v[] = {
+		{ "10.30.0.250", 1433, true },
+		{ "10.30.0.7", 1433, false },
+		{ "10.1.0.2", 3389, true },
+	};
+	struct msg_sighting s;
+	struct decision d;
+	struct event e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		s = spoken(v[i].src, "10.20.8.11", v[i].port, APP_SMB);
+		decide(fs, fs, &s, &d);
+		assert_int_equal(d.refused, v[i].refused);
+		assert_int_equal(d.block, !v[i].refused);
+		decide_event(fs, &s, &d, &e);
+		assert_string_equal(e.note,
+		    v[i].refused ? "not blocked: an address that may never be blocked"
+				 : "");
+		s.handshake = false; /* nobody would be blocked for it */
+		decide(fs, fs, &s, &d);
+		assert_false(d.refused);
+	}
+}
+
 static void blockable(void **state)
 {
 	static const struct {
@@ -316,6 +367,7 @@ int main(void)
 		cmocka_unit_test(block_on),
 		cmocka_unit_test(ipv6_prefix),
 		cmocka_unit_test(blockable),
+		cmocka_unit_test(refused),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "engine/engine.h"
 #include "priv/blob.h"
 #include "priv/ctl.h"
@@ -132,10 +133,11 @@ static bool serve_until(enum msg_type type, int ms)
 	return false;
 }
 
-static void give_policy(uint8_t on)
+/* The next generation: it blocks on these, and grants nothing on port (0: it does). */
+static void give_policy_without(uint8_t on, uint16_t port)
 {
 	struct fs_settings *s;
-	struct fs *fs = smallfs(on);
+	struct fs *fs = smallfs_without(on, port);
 	struct msg_policy p = { .generation = ++t.generation,
 		.applied_at = 1790000000,
 		.size = fs->size,
@@ -151,7 +153,26 @@ static void give_policy(uint8_t on)
 	free(fs);
 }
 
-static void see(uint8_t kind, const char *src, uint16_t dport, const char *detail)
+static void give_policy(uint8_t on)
+{
+	give_policy_without(on, 0);
+}
+
+static void send_sighting(const struct msg_sighting *s)
+{
+	for (int tries = 0; tries < 1000; tries++) { /* the queue is short on purpose */
+		int r = msg_send(t.sensor, MSG_SIGHTING, 0, s, NULL);
+
+		if (r == 0)
+			return;
+		assert_int_equal(r, -EAGAIN);
+		serve_until(MSG_TYPES, 2);
+	}
+	fail_msg("the engine does not read");
+}
+
+static void see_under(uint32_t generation, uint8_t kind, const char *src,
+    uint16_t dport, const char *detail)
 {
 	struct msg_sighting s = { .time_us = 1790000000000000ll,
 		.src = ip(src),
@@ -163,51 +184,69 @@ static void see(uint8_t kind, const char *src, uint16_t dport, const char *detai
 		.tcp_flags = 0x18,
 		.from_nflog = true,
 		.handshake = true,
-		.generation = t.generation,
+		.generation = generation,
 		.count = 1,
 		.iface = "lan8" };
 
-	strcpy(s.detail, detail);
-	for (int tries = 0; tries < 1000; tries++) { /* the queue is short on purpose */
-		int r = msg_send(t.sensor, MSG_SIGHTING, 0, &s, NULL);
-
-		if (r == 0)
-			return;
-		assert_int_equal(r, -EAGAIN);
-		serve_until(MSG_TYPES, 2);
+	if (kind == SIGHT_SPOKEN) { /* on the interface */
+		s.generation = 0;
+		s.from_nflog = false;
+		s.facts.app = APP_SMB;
+		s.facts.confidence = CONFIDENCE_HANDSHAKE;
+		s.facts.smb.flags = SMB_SEEN_1;
 	}
-	fail_msg("the engine does not read");
+	strcpy(s.detail, detail);
+	send_sighting(&s);
 }
 
-/* Wait until the log holds n events of that kind; the last of them, or NULL. */
-static json_t *logged(const char *kind, int n)
+static void see(uint8_t kind, const char *src, uint16_t dport, const char *detail)
+{
+	see_under(t.generation, kind, src, dport, detail);
+}
+
+/* How many events of that kind (of src, unless NULL) the log holds now; the last of
+ * them in *ret, which may be NULL. */
+static int count_logged(const char *kind, const char *src, json_t **ret)
+{
+	FILE *f = fopen(t.log, "r");
+	char line[8192];
+	int have = 0;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		json_t *o = json_loads(line, 0, NULL);
+		const char *k = json_string_value(
+		    json_object_get(json_object_get(o, "cordon"), "kind"));
+		const char *from = json_string_value(json_object_get(o, "src_ip"));
+
+		if (k && strcmp(k, kind) == 0 &&
+		    (!src || (from && strcmp(from, src) == 0)) && ++have && ret) {
+			json_decref(*ret);
+			*ret = json_incref(o);
+		}
+		json_decref(o);
+	}
+	if (f)
+		fclose(f);
+	return have;
+}
+
+/* Wait until there are n; the last of them, or NULL. */
+static json_t *logged_of(const char *kind, const char *src, int n)
 {
 	json_t *found = NULL;
 
 	for (int tries = 0; tries < 60; tries++) {
-		FILE *f = fopen(t.log, "r");
-		char line[8192];
-		int have = 0;
-
-		while (f && fgets(line, sizeof(line), f)) {
-			json_t *o = json_loads(line, 0, NULL);
-			const char *k = json_string_value(
-			    json_object_get(json_object_get(o, "cordon"), "kind"));
-
-			if (k && strcmp(k, kind) == 0 && ++have) {
-				json_decref(found);
-				found = json_incref(o);
-			}
-			json_decref(o);
-		}
-		if (f)
-			fclose(f);
-		if (have >= n)
+		if (count_logged(kind, src, &found) >= n)
 			return found;
 		serve_until(MSG_TYPES, 50);
 	}
 	json_decref(found);
 	return NULL;
+}
+
+static json_t *logged(const char *kind, int n)
+{
+	return logged_of(kind, NULL, n);
 }
 
 static const char *of(const json_t *event, const char *key)
@@ -357,6 +396,144 @@ static void refusal_is_told_once(void **state)
 	serve_until(MSG_TYPES, 300);
 	assert_int_equal(t.blocks_asked, before + 1);
 	t.refuse = MSG_OK;
+}
+
+/* Interface and kernel log tell of one opening, either of them first: one event, with
+ * the kernel's word and the sensor's facts.  The request to block does not wait for it.
+ */
+static void one_opening_is_told_once(void **state)
+{
+	static const struct {
+		const char *src;
+		uint8_t first, second; /* SIGHT_KINDS: nothing */
+		const char *action, *alert;
+	} v[] = {
+		{ "10.30.0.21", SIGHT_SPOKEN, SIGHT_EXPOSURE, "drop", "blocked" },
+		{ "10.30.0.22", SIGHT_EXPOSURE, SIGHT_SPOKEN, "drop", "blocked" },
+		{ "10.30.0.23", SIGHT_SPOKEN, SIGHT_KINDS, "alert", "allowed" },
+		{ "10.30.0.24", SIGHT_SPOKEN, SIGHT_GUARD, "drop", "blocked" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		uint64_t before;
+		json_t *e;
+
+		print_message("  %s\n", v[i].src);
+		see(v[i].first, v[i].src, 1433,
+		    v[i].first == SIGHT_SPOKEN ? "" : "smb");
+		if (v[i].second != SIGHT_KINDS)
+			see(v[i].second, v[i].src, 1433,
+			    v[i].second == SIGHT_GUARD      ? "eternal"
+			    : v[i].second == SIGHT_EXPOSURE ? "smb"
+							    : "");
+		before = clock_mono_us();
+		assert_true(serve_until(MSG_BLOCK, 2000));
+		if (v[i].second == SIGHT_KINDS && clock_mono_us() - before < 90000)
+			assert_int_equal(count_logged("exposure", v[i].src, NULL), 0);
+		e = logged_of("exposure", v[i].src, 1);
+		assert_non_null(e);
+		assert_string_equal(of(e, "action"), v[i].action);
+		assert_string_equal(json_string_value(json_object_get(
+					json_object_get(e, "alert"), "action")),
+		    v[i].alert);
+		assert_non_null(json_object_get(e, "smb"));
+		json_decref(e);
+		/* the block is told behind its cause, and names its incident */
+		e = logged_of("blocked", v[i].src, 1);
+		assert_non_null(e);
+		assert_non_null(of(e, "incident"));
+		json_decref(e);
+		serve_until(MSG_TYPES, 200);
+		assert_int_equal(count_logged("exposure", v[i].src, NULL), 1);
+	}
+	assert_null(strstr(ask("{\"verb\":\"incidents\",\"args\":{\"limit\":2}}"),
+	    "\"action\":\"alert\""));
+	memset(&t.block, 0, sizeof(t.block));
+}
+
+/* Neither here nor by the enforcer: the event says so, once. */
+static void never_is_told(void **state)
+{
+	unsigned before = t.blocks_asked;
+	json_t *e;
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		see(SIGHT_EXPOSURE, "10.30.0.250", 1433, "smb");
+	e = logged_of("exposure", "10.30.0.250", 1);
+	assert_non_null(e);
+	assert_string_equal(of(e, "action"), "drop");
+	assert_string_equal(
+	    of(e, "note"), "not blocked: an address that may never be blocked");
+	json_decref(e);
+	for (int i = 0; i < 5; i++)
+		see(SIGHT_GUARD, "10.30.0.250", 1433, "eternal");
+	e = logged_of("guard", "10.30.0.250", 1);
+	assert_non_null(e);
+	assert_string_equal(
+	    of(e, "note"), "not blocked: an address that may never be blocked");
+	json_decref(e);
+	assert_int_equal(t.blocks_asked, before);
+	assert_non_null(
+	    strstr(ask("{\"verb\":\"incidents\"}"), "\"block\":\"refused\""));
+
+	t.refuse = MSG_E_NEVER; /* an address that only the enforcer knows */
+	for (int i = 0; i < 5; i++)
+		see(SIGHT_GUARD, "10.30.0.30", 1433, "eternal");
+	e = logged_of("blocked", "10.30.0.30", 1);
+	assert_non_null(e);
+	assert_string_equal(of(e, "action"), "refused");
+	assert_string_equal(of(e, "reason"), "never-block");
+	json_decref(e);
+	serve_until(MSG_TYPES, 200);
+	assert_int_equal(count_logged("blocked", "10.30.0.30", NULL), 1);
+	assert_int_equal(count_logged("guard", "10.30.0.30", NULL), 1);
+	assert_int_equal(t.blocks_asked, before + 1);
+	t.refuse = MSG_OK;
+}
+
+static int generation_of(const json_t *event)
+{
+	return (int)json_integer_value(json_object_get(
+	    json_object_get(json_object_get(event, "cordon"), "policy"), "generation"));
+}
+
+/* Logged under a policy that the engine has not heard of yet, or no longer has in
+ * force: judged by exactly that one. */
+static void judged_by_its_generation(void **state)
+{
+	uint32_t old = t.generation;
+	json_t *e;
+
+	(void)state;
+	see_under(old + 1, SIGHT_DENIED, "10.30.0.40", 1433, "");
+	see_under(old, SIGHT_DENIED, "10.30.0.41", 1433, "");
+	e = logged_of("denied", "10.30.0.41", 1);
+	assert_non_null(e);
+	assert_int_equal(generation_of(e), old);
+	json_decref(e);
+	assert_int_equal(count_logged("denied", "10.30.0.40", NULL), 0);
+	give_policy_without(FS_ON_GUARD | FS_ON_EXPOSURE, 1433);
+	e = logged_of("denied", "10.30.0.40", 1);
+	assert_non_null(e);
+	assert_int_equal(generation_of(e), old + 1);
+	assert_string_equal(of(e, "reason"), "no-rule");
+	assert_null(of(e, "rule"));
+	json_decref(e);
+	see_under(old, SIGHT_DENIED, "10.30.0.42", 1433, ""); /* late */
+	e = logged_of("denied", "10.30.0.42", 1);
+	assert_non_null(e);
+	assert_int_equal(generation_of(e), old);
+	assert_string_equal(of(e, "rule"), "erp/in/mssql");
+	json_decref(e);
+	/* its policy never comes */
+	see_under(old + 9, SIGHT_DENIED, "10.30.0.43", 1433, "");
+	e = logged_of("denied", "10.30.0.43", 1);
+	assert_non_null(e);
+	assert_int_equal(generation_of(e), old + 1);
+	json_decref(e);
+	give_policy(FS_ON_GUARD | FS_ON_EXPOSURE);
 }
 
 static void kernel_lost_a_block(void **state)
@@ -515,8 +692,11 @@ int main(void)
 		cmocka_unit_test(operator_blocks),
 		cmocka_unit_test(refusal_is_told_once),
 		cmocka_unit_test(kernel_lost_a_block),
+		cmocka_unit_test(one_opening_is_told_once),
+		cmocka_unit_test(never_is_told),
 		cmocka_unit_test(storm_is_counted),
 		cmocka_unit_test(reload_relays_diagnostics),
+		cmocka_unit_test(judged_by_its_generation),
 		cmocka_unit_test(schema_holds),
 		cmocka_unit_test(rotation),
 		cmocka_unit_test(new_sensor),
