@@ -39,8 +39,10 @@ void *arena_calloc(struct arena *a, size_t n, size_t size)
 	if (__builtin_mul_overflow(n, size, &len) || len > SIZE_MAX / 4)
 		goto fail;
 	len = (len + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-	if (a->limit != 0 && len > a->limit - a->used)
+	if (a->limit != 0 && len > a->limit - a->used) {
+		a->over = true;
 		goto fail;
+	}
 	if (c == NULL || c->cap - c->used < len) {
 		c = chunk_new(a, len);
 		if (c == NULL)

@@ -13,7 +13,7 @@ struct arena_chunk;
 struct arena {
 	struct arena_chunk *head;
 	size_t used, limit; /* bytes; limit 0: none */
-	bool failed;
+	bool failed, over; /* over: it was the limit, not the system */
 };
 
 /* n * size zeroed bytes, aligned for any type; NULL: no memory or over the limit. */

@@ -18,6 +18,13 @@ struct builder {
 	uint32_t *schedules;        /* of equal text; index by order of first use */
 	const char **schedule_text;
 	size_t nschedules, cap_schedules;
+	/* spans of lists that rules share (a group of thousands, named by thousands of
+	 * rules): by the list's place in the model */
+	struct {
+		const struct netrange *r;
+		size_t n;
+		struct fs_span span;
+	} shared[256];
 };
 
 static uint32_t str(struct builder *x, const struct pstr *s)
@@ -42,7 +49,14 @@ static struct fs_span words(struct builder *x, const struct plist *list)
 
 static struct fs_span ranges(struct builder *x, const struct prangeset *r)
 {
-	return fsb_ranges(x->b, r->r, r->n);
+	size_t at = ((uintptr_t)r->r >> 4) % (sizeof(x->shared) / sizeof(*x->shared));
+
+	if (x->shared[at].r != r->r || x->shared[at].n != r->n || r->n == 0) {
+		x->shared[at].r = r->r;
+		x->shared[at].n = r->n;
+		x->shared[at].span = fsb_ranges(x->b, r->r, r->n);
+	}
+	return x->shared[at].span;
 }
 
 static struct fs_span ports(struct builder *x, const struct pports *list)

@@ -13,14 +13,17 @@
 enum label_bit {
 	LABEL_CONDEMNED = 112, /* a guard or opening dropped a packet of it */
 	LABEL_FRESH,           /* its SYN was seen under this table */
-	LABEL_SEEN1,           /* one, two, enough client payloads were looked at */
+	LABEL_SEEN1,           /* one, two client payloads were looked at (three: SEEN3) */
 	LABEL_SEEN2,
-	LABEL_JUDGED,
+	LABEL_JUDGED,          /* no opening can come any more */
 	LABEL_IN_SMB,          /* the server's side grants SMB, RDP */
 	LABEL_IN_RDP,
 	LABEL_OUT_SMB,         /* the client's side grants SMB, RDP */
 	LABEL_OUT_RDP,
-	LABEL_SHORT_OK,        /* first segments under 8 bytes are usual there */
+	LABEL_IN_SHORT,        /* the server's side allows first segments under 8 bytes */
+	LABEL_SEEN3,
+	LABEL_PICKED,          /* first seen without its SYN: either end may be the client */
+	LABEL_OUT_SHORT,       /* the client's side does */
 };
 
 /* Orientation of a lookup: the packet as it is, or with its ends exchanged (it may
@@ -43,6 +46,7 @@ struct fam {
 	uint32_t port_map[WAYS], proto_map[WAYS];
 	/* grants at the opening: host . proto . port -> chain, host . proto -> chain */
 	uint32_t grant_map[2], grant_range[2];
+	uint32_t speaks[2]; /* host . port where some rule grants SMB or RDP */
 	/* chains */
 	uint32_t judge, inside, toward, both, try_way[WAYS], hit_in, hit_rev_out;
 	uint32_t ok, denied, spoofed, blocked, condemned, syn;
@@ -77,6 +81,9 @@ void compile_chains(struct compile *c);
 uint32_t compile_closed_chain(struct rs_builder *b);
 /* compile_openings.c: SMB and RDP openings where they are not granted */
 void compile_openings(struct compile *c);
+/* compile_odd.c: TCP packets of connections that conntrack does not know from the start */
+void compile_speaks(struct compile *c);
+void compile_odd(struct compile *c, const struct fam *f); /* rules of chain ok */
 /* compile_guards.c: the policy's guards as payload rules */
 void compile_guards(struct compile *c);
 /* compile_hosts.c: what each host's rules allow */

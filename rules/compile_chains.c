@@ -269,19 +269,22 @@ static void ok_chain(struct compile *c, struct fam *f)
 	rw_go(c->b, RS_ACCEPT, RS_NONE);
 	rw_masked(rw_rule(c->b, f->ok), RS_TCP_FLAGS, TCP_SYN | TCP_ACK, RS_EQ, TCP_SYN);
 	rw_go(c->b, RS_GOTO, f->syn);
-	rw_cmp(rw_no_label(rw_label(rw_rule(c->b, f->ok), LABEL_FRESH), LABEL_JUDGED),
-	    RS_CT_DIR, RS_EQ, ORIGINAL);
+	compile_odd(c, f);
+	rw_no_label(rw_label(rw_rule(c->b, f->ok), LABEL_FRESH), LABEL_JUDGED);
 	rw_go(c->b, RS_JUMP, c->opening);
 	rw_payload_is(rw_rule(c->b, f->ok), 7, 1, RS_GE, 0); /* 8 bytes or more */
 	rw_go(c->b, RS_JUMP, c->guards);
 	rw_go(rw_rule(c->b, f->ok), RS_ACCEPT, RS_NONE);
 }
 
-/* A connection opens: note in its labels what each protected side grants it. */
+/* A connection opens: note in its labels what each protected side grants it.  Data in
+ * the SYN itself is looked at as any other. */
 static void syn_chain(struct compile *c, struct fam *f)
 {
 	static const uint32_t granted[2][2] = { [FS_IN] = { LABEL_IN_SMB, LABEL_IN_RDP },
 		[FS_OUT] = { LABEL_OUT_SMB, LABEL_OUT_RDP } };
+	static const uint32_t may_be_short[2] = { [FS_IN] = LABEL_IN_SHORT,
+		[FS_OUT] = LABEL_OUT_SHORT };
 
 	rw_set_label(rw_rule(c->b, f->syn), LABEL_FRESH);
 	for (int dir = FS_IN; dir <= FS_OUT; dir++) {
@@ -292,7 +295,15 @@ static void syn_chain(struct compile *c, struct fam *f)
 		rw_vmap(rw_rule(c->b, f->syn), key, 2, f->grant_range[dir]);
 		rw_not_in(rw_rule(c->b, f->syn), host, f->legacy);
 		rw_set_label(rw_set_label(c->b, granted[dir][0]), granted[dir][1]);
+		rw_set_label(c->b, may_be_short[dir]);
+		/* what is only observed loses nothing */
+		rw_in(rw_rule(c->b, f->syn), host, f->observe);
+		rw_set_label(c->b, may_be_short[dir]);
 	}
+	rw_payload_is(rw_rule(c->b, f->syn), 0, 1, RS_GE, 0);
+	rw_go(c->b, RS_JUMP, c->opening);
+	rw_payload_is(rw_rule(c->b, f->syn), 7, 1, RS_GE, 0);
+	rw_go(c->b, RS_JUMP, c->guards);
 	rw_go(rw_rule(c->b, f->syn), RS_ACCEPT, RS_NONE);
 }
 
@@ -389,8 +400,14 @@ static void input_chain(struct compile *c)
 	uint32_t at = base_chain(c, "input", RS_HOOK_INPUT);
 
 	for (int i = 0; i < 2; i++) {
-		rw_go(rw_in(rw_rule(c->b, at), c->fam[i].saddr, c->fam[i].management),
-		    RS_ACCEPT, RS_NONE);
+		struct fam *f = &c->fam[i];
+
+		/* a legacy host does not become management by its source address */
+		rw_in(rw_rule(c->b, at), f->saddr, f->management);
+		rw_cmp(rw_in(c->b, RS_IIFNAME, c->inside), RS_FIB_SADDR_OIF, RS_EQ, 0);
+		rw_go(c->b, RS_GOTO, f->spoofed);
+		rw_go(rw_in(rw_rule(c->b, at), f->saddr, f->management), RS_ACCEPT,
+		    RS_NONE);
 	}
 	rw_go(rw_in(rw_rule(c->b, at), RS_IIFNAME, c->inside), RS_JUMP, from_lan);
 	to_inside(c, at);
@@ -416,6 +433,14 @@ static void output_chain(struct compile *c)
 		    RS_ACCEPT, RS_NONE);
 	}
 	neighbour_rules(c, at, true);
+	/* no transparent proxy speaks in a host's name; who manages is never cut off */
+	for (int i = 0; i < 2; i++) {
+		struct fam *f = &c->fam[i];
+
+		rw_not_in(rw_in(rw_rule(c->b, at), f->saddr, f->legacy), f->daddr,
+		    f->management);
+		rw_go(c->b, RS_GOTO, f->spoofed);
+	}
 	to_judge(c, at);
 }
 

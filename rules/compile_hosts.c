@@ -8,35 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rules/compile_lists.h"
 #include "rules/rulewriter.h"
 
 /* Several rules that match are an "or": so entries of one host may stand in the exact
  * set, behind its ports and behind its protocols side by side, and nothing has to be
  * split into disjoint parts.  Chains and sets of sources are named by their content:
  * equal lists are shared, and a reload leaves what did not change alone. */
-enum { EXACT_MAX = 8, INLINE_MAX = 8, NAME_HASH = 10 };
-
-/* One protocol/port range of an active rule. */
-struct want {
-	uint16_t lo, hi;
-	uint8_t proto, family, grants;
-	bool short_ok;
-	uint32_t rule;
-	int64_t until;
-};
-
-/* A list of peers with the time until which each holds. */
-struct part {
-	int64_t until;
-	size_t first, n; /* in ranges[] */
-};
-
-struct lists {
-	struct netrange *ranges;
-	size_t nranges, cap;
-	struct part *parts;
-	size_t nparts, parts_cap;
-};
+enum { EXACT_MAX = 8 };
 
 struct scratch {
 	struct want *wants;
@@ -51,24 +30,6 @@ struct scratch {
 	size_t nentries, entries_cap;
 };
 
-static void *grow(struct compile *c, void *at, size_t *cap, size_t need, size_t elem)
-{
-	size_t want = *cap == 0 ? 64 : *cap * 2;
-	void *more;
-
-	if (need <= *cap)
-		return at;
-	while (want < need)
-		want *= 2;
-	more = reallocarray(at, want, elem);
-	if (more == NULL) {
-		c->failed = true;
-		return at;
-	}
-	*cap = want;
-	return more;
-}
-
 int icmp_reply_of(uint8_t icmp_proto, uint16_t type)
 {
 	static const uint8_t pairs4[][2] = { { 8, 0 }, { 13, 14 }, { 15, 16 }, { 17, 18 } };
@@ -82,6 +43,11 @@ int icmp_reply_of(uint8_t icmp_proto, uint16_t type)
 }
 
 /* ---- what a host's rules want ---- */
+
+static const char *id_of(const struct compile *c, const struct want *w)
+{
+	return fs_str(c->fs, fs_rule(c->fs, w->rule)->id);
+}
 
 static int by_key(const void *x, const void *y)
 {
@@ -110,7 +76,7 @@ static void gather(struct compile *c, struct scratch *s, const struct fs_host *h
 		for (uint32_t k = 0; k < r->services.count; k++) {
 			const struct fs_service *sv = fs_service(c->fs, r->services.first + k);
 
-			s->wants = grow(c, s->wants, &s->cap, s->n + 1, sizeof(*s->wants));
+			s->wants = compile_grow(c, s->wants, &s->cap, s->n + 1, sizeof(*s->wants));
 			if (c->failed)
 				return;
 			s->wants[s->n++] = (struct want){ .lo = sv->lo, .hi = sv->hi,
@@ -123,253 +89,75 @@ static void gather(struct compile *c, struct scratch *s, const struct fs_host *h
 		qsort(s->wants, s->n, sizeof(*s->wants), by_key);
 }
 
-/* ---- lists of peers ---- */
+/* ---- what goes into the exact sets ---- */
 
-static void add_part(struct compile *c, struct lists *l, const struct netrange *r,
-    size_t n, uint8_t v, int64_t until)
+static void put_exact(struct compile *c, const struct fam *f, enum fs_dir dir,
+    const struct netaddr *host, const struct want *w, const struct netaddr *peer)
 {
-	struct part *p;
+	const struct netaddr *client = dir == FS_IN ? peer : host;
+	const struct netaddr *server = dir == FS_IN ? host : peer;
+	size_t size = netaddr_size(host);
+	uint8_t key[40] = { 0 };
 
-	l->ranges = grow(c, l->ranges, &l->cap, l->nranges + n, sizeof(*l->ranges));
-	l->parts = grow(c, l->parts, &l->parts_cap, l->nparts + 1, sizeof(*l->parts));
-	if (c->failed)
-		return;
-	p = l->nparts > 0 && l->parts[l->nparts - 1].until == until ?
-	    &l->parts[l->nparts - 1] : &l->parts[l->nparts++];
-	if (p->until != until || p->first + p->n != l->nranges)
-		*p = (struct part){ .until = until, .first = l->nranges };
-	for (size_t i = 0; i < n; i++) {
-		if (r[i].lo.v != v)
-			continue;
-		l->ranges[l->nranges++] = r[i];
-		p->n++;
-	}
-}
-
-static int by_until(const void *x, const void *y)
-{
-	const struct want *const *a = x, *const *b = y;
-
-	if ((*a)->until != (*b)->until)
-		return (*a)->until > (*b)->until ? -1 : 1;
-	return (*a)->rule < (*b)->rule ? -1 : (*a)->rule > (*b)->rule;
-}
-
-/* The peers of wants[0..n), which share a key, one part a distinct end of validity;
- * what holds for ever first. */
-static void collect(struct compile *c, struct lists *l, const struct want *wants,
-    size_t n, uint8_t v)
-{
-	const struct want **order = calloc(n, sizeof(*order));
-
-	l->nranges = l->nparts = 0;
-	if (order == NULL) {
-		c->failed = true;
-		return;
-	}
-	for (size_t i = 0; i < n; i++)
-		order[i] = &wants[i];
-	qsort(order, n, sizeof(*order), by_until);
-	for (size_t i = 0; i < n && !c->failed; i++) {
-		const struct fs_rule *r = fs_rule(c->fs, order[i]->rule);
-
-		if (order[i]->family == 0 || order[i]->family == v)
-			add_part(c, l, fs_range(c->fs, r->peers.first), r->peers.count, v,
-			    order[i]->until);
-	}
-	free(order);
-	for (size_t i = 0; i < l->nparts; i++)
-		l->parts[i].n = netranges_merge(&l->ranges[l->parts[i].first],
-		    l->parts[i].n);
-}
-
-static bool is_single(const struct netrange *r)
-{
-	return netaddr_cmp(&r->lo, &r->hi) == 0;
-}
-
-static bool is_all(const struct netrange *r)
-{
-	struct netrange all = netrange_all(r->lo.v);
-
-	return memcmp(&all, r, sizeof(all)) == 0;
-}
-
-static bool list_empty(const struct lists *l)
-{
-	for (size_t i = 0; i < l->nparts; i++)
-		if (l->parts[i].n > 0)
-			return false;
-	return true;
+	memcpy(key, client->b, size);
+	memcpy(key + size, server->b, size);
+	key[2 * size] = w->proto;
+	key[2 * size + 4] = (uint8_t)(w->lo >> 8);
+	key[2 * size + 5] = (uint8_t)w->lo;
+	rsb_elem(c->b, f->exact[dir], key, NULL, RS_CONTINUE, RS_NONE, id_of(c, w));
 }
 
 /* Few single addresses of a single port go into the exact set of this direction and
  * leave the list. */
-static void take_exact(struct compile *c, const struct fam *f, enum fs_dir dir,
-    const struct netaddr *host, const struct want *w, struct lists *l,
-    const char *comment)
+static bool take_exact(struct compile *c, const struct fam *f, enum fs_dir dir,
+    const struct netaddr *host, const struct want *w, struct lists *l)
 {
 	struct part *p = &l->parts[0];
 	size_t singles = 0, kept = 0;
 
-	if (l->nparts == 0 || p->until != FS_FOREVER)
-		return;
+	if (c->failed || l->nparts == 0 || p->until != FS_FOREVER)
+		return false;
 	for (size_t i = 0; i < p->n; i++)
-		singles += is_single(&l->ranges[p->first + i]);
+		singles += range_is_single(&l->ranges[p->first + i]);
 	if (singles == 0 || singles > EXACT_MAX)
-		return;
+		return false;
 	for (size_t i = 0; i < p->n; i++) {
 		struct netrange r = l->ranges[p->first + i];
-		const struct netaddr *client = dir == FS_IN ? &r.lo : host;
-		const struct netaddr *server = dir == FS_IN ? host : &r.lo;
-		size_t size = netaddr_size(host);
-		uint8_t key[40] = { 0 };
 
-		if (!is_single(&r)) {
+		if (range_is_single(&r))
+			put_exact(c, f, dir, host, w, &r.lo);
+		else
 			l->ranges[p->first + kept++] = r;
-			continue;
-		}
-		memcpy(key, client->b, size);
-		memcpy(key + size, server->b, size);
-		key[2 * size] = w->proto;
-		key[2 * size + 4] = (uint8_t)(w->lo >> 8);
-		key[2 * size + 5] = (uint8_t)w->lo;
-		rsb_elem(c->b, f->exact[dir], key, NULL, RS_CONTINUE, RS_NONE, comment);
 	}
 	p->n = kept;
+	return true;
 }
 
-/* ---- chains and sets named by content ---- */
-
-static void name_of(char name[static RS_NAME_MAX], const char *kind, uint8_t v,
-    crypto_generichash_state *st)
+/* The same for another host that has the same list. */
+static void take_exact_again(struct compile *c, const struct fam *f, enum fs_dir dir,
+    const struct netaddr *host, const struct want *w)
 {
-	uint8_t h[16];
-	size_t len;
+	const struct fs_span peers = fs_rule(c->fs, w->rule)->peers;
 
-	crypto_generichash_final(st, h, sizeof(h));
-	len = (size_t)snprintf(name, 24, "%.16s%u_", kind, v);
-	sodium_bin2hex(name + len, RS_NAME_MAX - len, h, NAME_HASH);
-}
+	for (uint32_t i = 0; i < peers.count; i++) {
+		const struct netrange *r = fs_range(c->fs, peers.first + i);
 
-static void hash_start(crypto_generichash_state *st, uint64_t what)
-{
-	crypto_generichash_init(st, NULL, 0, 16);
-	crypto_generichash_update(st, (const uint8_t *)&what, sizeof(what));
-}
-
-static void hash_part(const struct compile *c, crypto_generichash_state *st,
-    const struct lists *l, const struct part *p)
-{
-	if (p->until != FS_FOREVER)
-		crypto_generichash_update(st, (const uint8_t *)&c->o->floor,
-		    sizeof(c->o->floor));
-	crypto_generichash_update(st, (const uint8_t *)&p->until, sizeof(p->until));
-	crypto_generichash_update(st, (const uint8_t *)&l->ranges[p->first],
-	    p->n * sizeof(*l->ranges));
-}
-
-/* Rules with a test of time; the floor closes them where the clock went back. */
-static void time_test(struct compile *c, int64_t until)
-{
-	if (until == FS_FOREVER)
-		return;
-	if (c->o->floor > 0)
-		rw_cmp(c->b, RS_TIME, RS_GE, (uint64_t)c->o->floor * 1000000000u);
-	rw_cmp(c->b, RS_TIME, RS_LT, (uint64_t)until * 1000000000u);
-}
-
-static uint32_t range_set(struct compile *c, const struct fam *f, const struct lists *l,
-    const struct part *p)
-{
-	crypto_generichash_state st;
-	char name[RS_NAME_MAX];
-	struct part timeless = *p;
-	uint32_t set;
-
-	timeless.until = FS_FOREVER;
-	hash_start(&st, 1);
-	hash_part(c, &st, l, &timeless);
-	name_of(name, "list", f->v, &st);
-	set = rsb_find_set(c->b, name);
-	if (set != RS_NONE)
-		return set;
-	set = rsb_set(c->b, name, &(struct rs_set){ .nkeys = 1, .key = { f->addr_type },
-		.interval = true, .content_named = true });
-	for (size_t i = 0; i < p->n; i++) {
-		const struct netrange *r = &l->ranges[p->first + i];
-
-		rsb_elem(c->b, set, r->lo.b, r->hi.b, RS_CONTINUE, RS_NONE, "");
-	}
-	return set;
-}
-
-/* What to do with a peer that is in the list. */
-struct then {
-	const char *kind;        /* first part of the chain's name */
-	enum rs_field field;     /* where the peer's address stands in the packet */
-	uint32_t hit;            /* chain to go on with, or RS_NONE: */
-	uint32_t label[3], nlabels; /* these are set, and the chain returns */
-};
-
-static void finish_rule(struct compile *c, const struct then *t)
-{
-	for (uint32_t i = 0; i < t->nlabels; i++)
-		rw_set_label(c->b, t->label[i]);
-	if (t->hit != RS_NONE)
-		rw_go(c->b, RS_GOTO, t->hit);
-}
-
-static void list_rules(struct compile *c, const struct fam *f, uint32_t chain,
-    const struct lists *l, const struct part *p, const struct then *t)
-{
-	if (p->n > INLINE_MAX) {
-		rw_rule(c->b, chain);
-		time_test(c, p->until);
-		rw_in(c->b, t->field, range_set(c, f, l, p));
-		finish_rule(c, t);
-		return;
-	}
-	for (size_t i = 0; i < p->n; i++) {
-		const struct netrange *r = &l->ranges[p->first + i];
-
-		rw_rule(c->b, chain);
-		time_test(c, p->until);
-		if (!is_all(r))
-			rw_addr(c->b, t->field, r);
-		finish_rule(c, t);
+		if (r->lo.v == f->v && range_is_single(r))
+			put_exact(c, f, dir, host, w, &r->lo);
 	}
 }
 
-/* The chain that tries the list: hits go on, misses return. */
-static uint32_t list_chain(struct compile *c, const struct fam *f, const struct lists *l,
-    const struct then *t)
+/* The list of a single rule, which others may have too. */
+static struct list_key list_key_of(const struct compile *c, const struct want *w,
+    size_t n, uint8_t v, bool exact, unsigned what)
 {
-	crypto_generichash_state st;
-	char name[RS_NAME_MAX];
-	uint64_t what = t->nlabels;
-	uint32_t chain;
+	const struct fs_span peers = fs_rule(c->fs, w->rule)->peers;
+	struct list_key key = { .until = w->until, .first = peers.first, .v = v,
+		.exact = exact, .what = (uint8_t)what };
 
-	for (uint32_t i = 0; i < t->nlabels; i++)
-		what = what << 8 | t->label[i];
-	hash_start(&st, what);
-	for (size_t i = 0; i < l->nparts; i++)
-		if (l->parts[i].n > 0)
-			hash_part(c, &st, l, &l->parts[i]);
-	name_of(name, t->kind, f->v, &st);
-	chain = rsb_find_chain(c->b, name);
-	if (chain != RS_NONE)
-		return chain;
-	chain = rsb_chain(c->b, name, &(struct rs_chain){ .content_named = true });
-	for (size_t i = 0; i < l->nparts; i++)
-		list_rules(c, f, chain, l, &l->parts[i], t);
-	return chain;
-}
-
-static bool list_is_all(const struct lists *l)
-{
-	return l->nparts > 0 && l->parts[0].until == FS_FOREVER && l->parts[0].n == 1 &&
-	    is_all(&l->ranges[l->parts[0].first]);
+	if (n == 1 && w->family == 0)
+		key.count = peers.count;
+	return key; /* count 0: not one that is remembered */
 }
 
 /* ---- one host, one direction, one family ---- */
@@ -410,30 +198,41 @@ static void map_port(struct compile *c, uint32_t map, const struct netaddr *host
 	rsb_elem(c->b, map, key, NULL, go, chain, comment);
 }
 
-/* The port (or ICMP type) test of a range; false: an answer has no such packet. */
-static bool range_test(struct compile *c, const struct fam *f, enum way w,
+static void range_go(struct compile *c, const struct range_entry *e)
+{
+	rw_go(c->b, e->direct ? RS_GOTO : RS_JUMP, e->target);
+}
+
+/* Answers to a range of ICMP types: one test for each that has an answer. */
+static void answer_rules(struct compile *c, const struct fam *f,
+    const struct range_entry *e, uint32_t chain)
+{
+	for (unsigned type = e->lo; type <= e->hi; type++) {
+		int reply = icmp_reply_of(e->proto, (uint16_t)type);
+
+		if (reply < 0)
+			continue;
+		rw_cmp(rw_rule(c->b, chain), f->icmp_field, RS_EQ, (uint64_t)reply);
+		range_go(c, e);
+	}
+}
+
+/* The port (or ICMP type) test of a range, and where it leads. */
+static void range_rules(struct compile *c, const struct fam *f, enum way w,
     const struct range_entry *e, uint32_t chain)
 {
 	bool reverse = w == REV_IN || w == REV_OUT;
-	int reply;
 
-	if (is_port_proto(e->proto)) {
-		rw_rule(c->b, chain);
+	if (reverse && e->proto == f->icmp) {
+		answer_rules(c, f, e, chain);
+		return;
+	}
+	rw_rule(c->b, chain);
+	if (is_port_proto(e->proto))
 		rw_ports(c->b, reverse ? RS_TH_SPORT : RS_TH_DPORT, e->lo, e->hi);
-		return true;
-	}
-	if (e->proto != f->icmp) {
-		rw_rule(c->b, chain);
-		return true;
-	}
-	if (!reverse) {
-		rw_ports(rw_rule(c->b, chain), f->icmp_field, e->lo, e->hi);
-		return true;
-	}
-	reply = e->lo == e->hi ? icmp_reply_of(e->proto, e->lo) : -1;
-	if (reply >= 0)
-		rw_cmp(rw_rule(c->b, chain), f->icmp_field, RS_EQ, (uint64_t)reply);
-	return reply >= 0;
+	else if (e->proto == f->icmp)
+		rw_ports(c->b, f->icmp_field, e->lo, e->hi);
+	range_go(c, e);
 }
 
 /* The chain of one protocol's ranges: equal ones are shared. */
@@ -446,7 +245,7 @@ static uint32_t ranges_chain(struct compile *c, const struct fam *f, enum way w,
 	char name[RS_NAME_MAX];
 	uint32_t chain;
 
-	hash_start(&st, 2 + (uint64_t)grants);
+	compile_hash_start(&st, 2 + (uint64_t)grants);
 	for (size_t i = 0; i < n; i++) {
 		const char *target = rsb_chain_name(c->b, e[i].target);
 		uint64_t v[4] = { e[i].proto, e[i].lo, e[i].hi, e[i].direct };
@@ -456,21 +255,20 @@ static uint32_t ranges_chain(struct compile *c, const struct fam *f, enum way w,
 		crypto_generichash_update(&st, (const uint8_t *)target,
 		    strlen(target) + 1);
 	}
-	name_of(name, grants ? "grants" : kind[w], f->v, &st);
+	compile_name(name, grants ? "grants" : kind[w], f->v, &st);
 	chain = rsb_find_chain(c->b, name);
 	if (chain != RS_NONE)
 		return chain;
 	chain = rsb_chain(c->b, name, &(struct rs_chain){ .content_named = true });
 	for (size_t i = 0; i < n; i++)
-		if (range_test(c, f, w, &e[i], chain))
-			rw_go(c->b, e[i].direct ? RS_GOTO : RS_JUMP, e[i].target);
+		range_rules(c, f, w, &e[i], chain);
 	return chain;
 }
 
 static void add_entry(struct compile *c, struct scratch *s, const struct want *w,
     uint32_t target, bool direct)
 {
-	s->entries = grow(c, s->entries, &s->entries_cap, s->nentries + 1,
+	s->entries = compile_grow(c, s->entries, &s->entries_cap, s->nentries + 1,
 	    sizeof(*s->entries));
 	if (!c->failed)
 		s->entries[s->nentries++] = (struct range_entry){ .proto = w->proto,
@@ -528,23 +326,29 @@ static void host_way(struct compile *c, const struct fam *f, enum way w,
 
 	for (size_t i = 0, n; i < s->n && !c->failed; i += n) {
 		const struct want *wt = &s->wants[i];
-		const char *comment = fs_str(c->fs, fs_rule(c->fs, wt->rule)->id);
-		bool all;
+		bool exact = single_port(wt);
+		struct list_key key;
+		struct list_end end;
 
 		n = same_key(s, i);
 		if (!of_family(wt, f))
 			continue;
-		collect(c, &s->l, wt, n, f->v);
-		if (single_port(wt))
-			take_exact(c, f, dir, host, wt, &s->l, comment);
-		if (c->failed || list_empty(&s->l))
+		key = list_key_of(c, wt, n, f->v, exact, w);
+		if (!lists_known(&s->l, &key, &end)) {
+			lists_collect(c, &s->l, wt, n, f->v);
+			end.singles = exact && take_exact(c, f, dir, host, wt, &s->l);
+			lists_settle(c, f, &s->l, &t, &end);
+			lists_remember(c, &s->l, &key, &end);
+		} else if (end.singles) {
+			take_exact_again(c, f, dir, host, wt);
+		}
+		if (c->failed || end.empty)
 			continue;
-		all = list_is_all(&s->l);
-		if (single_port(wt))
-			map_port(c, f->port_map[w], host, wt, all ? RS_GOTO : RS_JUMP,
-			    all ? t.hit : list_chain(c, f, &s->l, &t), comment);
+		if (exact)
+			map_port(c, f->port_map[w], host, wt, end.all ? RS_GOTO : RS_JUMP,
+			    end.chain, id_of(c, wt));
 		else
-			add_entry(c, s, wt, all ? t.hit : list_chain(c, f, &s->l, &t), all);
+			add_entry(c, s, wt, end.chain, end.all);
 	}
 	map_ranges(c, f, w, s, host, f->proto_map[w], false);
 }
@@ -555,9 +359,12 @@ static void host_grants(struct compile *c, const struct fam *f, enum fs_dir dir,
 {
 	static const uint32_t smb[] = { LABEL_IN_SMB, LABEL_OUT_SMB };
 	static const uint32_t rdp[] = { LABEL_IN_RDP, LABEL_OUT_RDP };
+	static const uint32_t may_be_short[] = { LABEL_IN_SHORT, LABEL_OUT_SHORT };
 
 	for (size_t i = 0, n; i < s->n && !c->failed; i += n) {
 		const struct want *w = &s->wants[i];
+		struct list_key key;
+		struct list_end end;
 
 		n = 1;
 		if (w->proto != IPPROTO_TCP || (w->grants == 0 && !w->short_ok))
@@ -575,10 +382,17 @@ static void host_grants(struct compile *c, const struct fam *f, enum fs_dir dir,
 		if (w->grants & FS_RDP)
 			t.label[t.nlabels++] = rdp[dir];
 		if (w->short_ok)
-			t.label[t.nlabels++] = LABEL_SHORT_OK;
-		collect(c, &s->l, w, n, f->v);
-		if (!c->failed && !list_empty(&s->l))
-			add_entry(c, s, w, list_chain(c, f, &s->l, &t), false);
+			t.label[t.nlabels++] = may_be_short[dir];
+		key = list_key_of(c, w, n, f->v, false,
+		    WAYS + ((unsigned)dir << 3 | w->grants << 1 | w->short_ok));
+		if (!lists_known(&s->l, &key, &end)) {
+			lists_collect(c, &s->l, w, n, f->v);
+			end.singles = false;
+			lists_settle(c, f, &s->l, &t, &end);
+			lists_remember(c, &s->l, &key, &end);
+		}
+		if (!c->failed && !end.empty)
+			add_entry(c, s, w, end.chain, false);
 	}
 	map_ranges(c, f, dir == FS_IN ? FWD_IN : FWD_OUT, s, host, f->grant_range[dir], true);
 }
@@ -609,7 +423,6 @@ void compile_hosts(struct compile *c)
 		}
 	}
 	free(s.wants);
-	free(s.l.ranges);
-	free(s.l.parts);
+	lists_free(&s.l);
 	free(s.entries);
 }

@@ -9,12 +9,29 @@
 
 /* A frame header may come in a segment of its own or be cut anywhere: then the rest
  * starts earlier in the next packet.  Every shift that leaves a whole magic is tried. */
-enum { HEADER_LEN = 4 };
+enum { HEADER_LEN = 4, WHOLE_LEN = 16 };
+enum { REPLY = 1 }; /* ct direction */
 
 struct opening {
 	const char *name;
 	uint32_t in_label, out_label;
 };
+
+/* A packet without a connection has no labels; where SMB or RDP may be granted such
+ * packets do not come here (compile_odd.c). */
+static void stray_rules(struct compile *c, uint32_t found, uint32_t report)
+{
+	for (int i = 0; i < 2; i++) {
+		struct fam *f = &c->fam[i];
+		const enum rs_field end[2] = { f->daddr, f->saddr };
+
+		for (int e = 0; e < 2; e++) {
+			rw_state(rw_rule(c->b, found), RS_CT_INVALID | RS_CT_UNTRACKED);
+			rw_not_in(rw_in(c->b, end[e], f->legacy), end[e], f->observe);
+			rw_go(c->b, RS_GOTO, report);
+		}
+	}
+}
 
 /* The side that does not grant it, where that side is enforced: client to server, so
  * the server is the destination. */
@@ -46,6 +63,7 @@ static uint32_t found_chain(struct compile *c, const struct opening *o)
 	snprintf(name, sizeof(name), "%s-observed", o->name);
 	watch = compile_report(c, NULL, "exposure", name, RS_NONE);
 
+	stray_rules(c, found, report);
 	condemn_rules(c, found, o, report);
 	rw_go(rw_no_label(rw_rule(c->b, found), o->in_label), RS_GOTO, watch);
 	rw_go(rw_no_label(rw_rule(c->b, found), o->out_label), RS_GOTO, watch);
@@ -157,33 +175,80 @@ static void refuse_rules(struct compile *c, uint32_t at, const struct opening *o
 	}
 }
 
-/* Three payloads of 8 bytes or more without an opening, and it is judged; shorter
- * ones do not count, and are not let through first where they are not usual. */
-static void judged_rules(struct compile *c, const struct opening o[2])
+/* Negotiate requests alone, told by more bytes: a false hit is so rare that these run
+ * on any number of packets.  MS-SMB2 2.2.1: StructureSize 64; MS-SMB 2.2.3.1: the
+ * command, no error. */
+static void smb_strict_rules(struct compile *c, uint32_t found)
 {
-	uint32_t at = c->opening, full = rsb_chain(c->b, "looked_at", NULL);
+	for (uint16_t at = 0; at <= HEADER_LEN; at++) {
+		rw_payload_is(rw_rule(c->b, c->opening), at, 6, RS_EQ, 0xfe534d424000);
+		rw_go(c->b, RS_JUMP, found);
+		rw_payload_is(rw_rule(c->b, c->opening), at, 8, RS_EQ, 0xff534d4272000000);
+		rw_go(c->b, RS_JUMP, found);
+	}
+}
+
+/* Who may send an opening.  Of a connection seen from its SYN only the client; of one
+ * picked up later, or a packet without a connection, either end. */
+static void client_rule(struct compile *c, uint32_t seen)
+{
+	rw_cmp(rw_no_label(rw_rule(c->b, c->opening), LABEL_PICKED), RS_CT_DIR, RS_EQ, REPLY);
+	rw_go(c->b, RS_GOTO, seen);
+}
+
+/* Whole packets after the first three, and what may be a server's, are not asked for
+ * the short magics. */
+static void enough_rules(struct compile *c, uint32_t seen)
+{
+	rw_payload_is(rw_label(rw_rule(c->b, c->opening), LABEL_SEEN3), WHOLE_LEN - 1, 1,
+	    RS_GE, 0);
+	rw_go(c->b, RS_GOTO, seen);
+	rw_payload_is(rw_cmp(rw_rule(c->b, c->opening), RS_CT_DIR, RS_EQ, REPLY),
+	    WHOLE_LEN - 1, 1, RS_GE, 0);
+	rw_go(c->b, RS_GOTO, seen);
+}
+
+/* Shorter payloads do not count, and are not let through first where they are not usual.
+ * A server of SMB or RDP is silent until it has the whole opening in order: so its data
+ * after the client's ends the judging.  A count of packets would not: a client can send
+ * any number ahead of their turn, or ones that the server drops. */
+static void judged_rules(struct compile *c, const struct opening o[2], uint32_t seen)
+{
+	static const uint32_t may_be_short[2] = { LABEL_IN_SHORT, LABEL_OUT_SHORT };
+	uint32_t at = c->opening;
 	uint32_t refused = compile_report(c, NULL, "denied", "opening", c->answer);
 
 	rw_payload_is(rw_rule(c->b, at), 7, 1, RS_GE, 0);
-	rw_go(c->b, RS_GOTO, full);
-	rw_payload_is(rw_rule(c->b, at), 0, 1, RS_GE, 0);
-	rw_no_label(rw_no_label(c->b, LABEL_SEEN1), LABEL_SHORT_OK);
-	rw_counter(c->b, "short");
-	rw_go(c->b, RS_DROP, RS_NONE);
+	rw_go(c->b, RS_GOTO, seen);
+	for (size_t i = 0; i < 2; i++) {
+		rw_payload_is(rw_rule(c->b, at), 0, 1, RS_GE, 0);
+		rw_no_label(rw_no_label(c->b, LABEL_SEEN1), may_be_short[i]);
+		rw_counter(c->b, "short");
+		rw_go(c->b, RS_DROP, RS_NONE);
+	}
 
+	rw_cmp(rw_label(rw_rule(c->b, seen), LABEL_SEEN1), RS_CT_DIR, RS_EQ, REPLY);
+	rw_set_label(rw_payload_is(c->b, 0, 1, RS_GE, 0), LABEL_JUDGED);
+	rw_cmp(rw_rule(c->b, seen), RS_CT_DIR, RS_EQ, REPLY);
+	rw_go(c->b, RS_RETURN, RS_NONE);
 	for (int i = 0; i < 2; i++)
-		refuse_rules(c, full, &o[i], refused);
-	rw_set_label(rw_label(rw_rule(c->b, full), LABEL_SEEN2), LABEL_JUDGED);
-	rw_set_label(rw_label(rw_rule(c->b, full), LABEL_SEEN1), LABEL_SEEN2);
-	rw_set_label(rw_rule(c->b, full), LABEL_SEEN1);
+		refuse_rules(c, seen, &o[i], refused);
+	rw_set_label(rw_label(rw_rule(c->b, seen), LABEL_SEEN2), LABEL_SEEN3);
+	rw_set_label(rw_label(rw_rule(c->b, seen), LABEL_SEEN1), LABEL_SEEN2);
+	rw_set_label(rw_rule(c->b, seen), LABEL_SEEN1);
 }
 
 void compile_openings(struct compile *c)
 {
 	static const struct opening o[2] = { { "smb", LABEL_IN_SMB, LABEL_OUT_SMB },
 		{ "rdp", LABEL_IN_RDP, LABEL_OUT_RDP } };
+	uint32_t seen = rsb_chain(c->b, "looked_at", NULL);
+	uint32_t found_smb = found_chain(c, &o[0]);
 
-	smb_rules(c, found_chain(c, &o[0]));
+	client_rule(c, seen);
+	smb_strict_rules(c, found_smb);
 	rdp_rules(c, found_chain(c, &o[1]));
-	judged_rules(c, o);
+	enough_rules(c, seen);
+	smb_rules(c, found_smb);
+	judged_rules(c, o, seen);
 }

@@ -191,4 +191,5 @@ void compile_sets(struct compile *c)
 		logged_sets(c, f);
 		consent_sets(c, f);
 	}
+	compile_speaks(c);
 }

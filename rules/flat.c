@@ -5,16 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FLAT_ALIGN(n) (((n) + 15) & ~(size_t)15)
+#define FLAT_ALIGN(n)  (((n) + 15) & ~(size_t)15)
 #define FLAT_BYTES_MAX ((size_t)1 << 31)
 
-static uint32_t hash_of(const char *s)
+static uint32_t hash_of(const char *s, size_t len)
 {
-	uint32_t h = 2166136261u; /* FNV-1a */
+	uint64_t h = len, word;
 
-	for (; *s != '\0'; s++)
-		h = (h ^ (uint8_t)*s) * 16777619u;
-	return h;
+	for (; len >= sizeof(word); s += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, s, sizeof(word));
+		h = (h ^ word) * 0x9e3779b97f4a7c15u;
+		h ^= h >> 29;
+	}
+	word = 0;
+	memcpy(&word, s, len);
+	h = (h ^ word) * 0x9e3779b97f4a7c15u;
+	return (uint32_t)(h >> 32);
 }
 
 int flat_init(struct flat *f, const size_t *elem_size, size_t ntables)
@@ -52,8 +58,8 @@ uint32_t flat_add(struct flat *f, size_t table, const void *data, size_t n)
 
 		while (cap < need)
 			cap *= 2;
-		at = cap > FLAT_BYTES_MAX / t->elem ? NULL :
-		    reallocarray(t->at, cap, t->elem);
+		at = cap > FLAT_BYTES_MAX / t->elem ? NULL
+						    : reallocarray(t->at, cap, t->elem);
 		if (at == NULL) {
 			f->failed = true;
 			return 0;
@@ -72,45 +78,49 @@ uint32_t flat_add(struct flat *f, size_t table, const void *data, size_t n)
 static int hash_grow(struct flat *f)
 {
 	size_t cap = f->hash_cap * 2;
-	uint32_t *h = calloc(cap, sizeof(*h));
+	struct flat_slot *more = calloc(cap, sizeof(*more));
 
-	if (h == NULL)
+	if (more == NULL)
 		return -1;
 	for (size_t i = 0; i < f->hash_cap; i++) {
-		size_t at;
+		size_t at = f->hash[i].hash & (cap - 1);
 
-		if (f->hash[i] == 0)
+		if (f->hash[i].str == 0)
 			continue;
-		at = hash_of(f->t[0].at + f->hash[i]) & (cap - 1);
-		while (h[at] != 0)
+		while (more[at].str != 0)
 			at = (at + 1) & (cap - 1);
-		h[at] = f->hash[i];
+		more[at] = f->hash[i];
 	}
 	free(f->hash);
-	f->hash = h;
+	f->hash = more;
 	f->hash_cap = cap;
 	return 0;
 }
 
 uint32_t flat_str(struct flat *f, const char *s)
 {
-	size_t at;
+	size_t at, len;
+	uint32_t hash;
 
 	if (s == NULL || *s == '\0' || f->failed)
 		return 0;
+	if (strcmp(f->t[0].at + f->last, s) == 0) /* often the same many times */
+		return f->last;
 	if (f->strings * 2 >= f->hash_cap && hash_grow(f) == -1) {
 		f->failed = true;
 		return 0;
 	}
-	at = hash_of(s) & (f->hash_cap - 1);
-	while (f->hash[at] != 0) {
-		if (strcmp(f->t[0].at + f->hash[at], s) == 0)
-			return f->hash[at];
-		at = (at + 1) & (f->hash_cap - 1);
-	}
+	len = strlen(s);
+	hash = hash_of(s, len);
+	for (at = hash & (f->hash_cap - 1); f->hash[at].str != 0;
+	     at = (at + 1) & (f->hash_cap - 1))
+		if (f->hash[at].hash == hash &&
+		    strcmp(f->t[0].at + f->hash[at].str, s) == 0)
+			return f->last = f->hash[at].str;
 	f->strings++;
-	f->hash[at] = flat_add(f, 0, s, strlen(s) + 1);
-	return f->hash[at];
+	f->last = flat_add(f, 0, s, len + 1);
+	f->hash[at] = (struct flat_slot){ f->last, hash };
+	return f->last;
 }
 
 void *flat_finish(const struct flat *f, const void *header, size_t header_len,
@@ -156,5 +166,5 @@ bool flat_valid(const uint32_t *dir, const size_t *elem_size, size_t ntables,
 			return false;
 	}
 	return dir[1] > 0 && ((const char *)block)[dir[0] + dir[1] - 1] == '\0' &&
-	    ((const char *)block)[dir[0]] == '\0';
+	       ((const char *)block)[dir[0]] == '\0';
 }

@@ -18,9 +18,12 @@ struct flat_table {
 struct flat {
 	struct flat_table t[FLAT_TABLES_MAX];
 	size_t ntables;
-	uint32_t *hash;
+	struct flat_slot {
+		uint32_t str, hash; /* str 0: free */
+	} * hash;
 	size_t hash_cap, strings;
-	bool failed; /* out of memory, or a table over its bound */
+	uint32_t last; /* string asked for last */
+	bool failed;   /* out of memory, or a table over its bound */
 };
 
 /* elem_size[i] bytes an element of table i; table 0 holds char. */

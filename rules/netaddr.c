@@ -31,7 +31,7 @@ const char *netaddr_format(const struct netaddr *a, char buf[static NETADDR_STRL
 	if (a->v != 4 && a->v != 6)
 		memcpy(buf, "none", 5);
 	else if (inet_ntop(a->v == 4 ? AF_INET : AF_INET6, a->b, buf, NETADDR_STRLEN) ==
-	    NULL)
+		 NULL)
 		buf[0] = '\0';
 	return buf;
 }
@@ -65,13 +65,12 @@ bool netaddr_prev(struct netaddr *a)
 struct netrange netrange_of_prefix(const struct netaddr *a, unsigned len)
 {
 	struct netrange r = { *a, *a };
-	unsigned bits = (unsigned)netaddr_size(a) * 8;
 
-	for (unsigned i = len; i < bits; i++) {
-		uint8_t bit = (uint8_t)(0x80u >> (i % 8));
+	for (size_t i = len / 8; i < netaddr_size(a); i++) {
+		uint8_t host = (uint8_t)(i == len / 8 ? 0xff >> len % 8 : 0xff);
 
-		r.lo.b[i / 8] &= (uint8_t)~bit;
-		r.hi.b[i / 8] |= bit;
+		r.lo.b[i] &= (uint8_t)~host;
+		r.hi.b[i] |= host;
 	}
 	return r;
 }
@@ -83,8 +82,8 @@ struct netrange netrange_all(uint8_t v)
 	return netrange_of_prefix(&zero, 0);
 }
 
-static int parse_prefix(const char *s, const char *slash, struct netrange *ret,
-    const char **why)
+static int parse_prefix(
+    const char *s, const char *slash, struct netrange *ret, const char **why)
 {
 	char text[NETADDR_STRLEN];
 	struct netaddr a;
@@ -98,7 +97,8 @@ static int parse_prefix(const char *s, const char *slash, struct netrange *ret,
 	text[slash - s] = '\0';
 	if (netaddr_parse(text, &a) == -1)
 		return -1;
-	*why = a.v == 4 ? "prefix length is not in 0-32" : "prefix length is not in 0-128";
+	*why =
+	    a.v == 4 ? "prefix length is not in 0-32" : "prefix length is not in 0-128";
 	if (slash[1] < '0' || slash[1] > '9')
 		return -1;
 	len = strtoul(slash + 1, &end, 10);
@@ -112,8 +112,8 @@ static int parse_prefix(const char *s, const char *slash, struct netrange *ret,
 	return 0;
 }
 
-static int parse_span(const char *s, const char *dash, struct netrange *ret,
-    const char **why)
+static int parse_span(
+    const char *s, const char *dash, struct netrange *ret, const char **why)
 {
 	char text[NETADDR_STRLEN];
 
@@ -122,7 +122,8 @@ static int parse_span(const char *s, const char *dash, struct netrange *ret,
 		return -1;
 	memcpy(text, s, (size_t)(dash - s));
 	text[dash - s] = '\0';
-	if (netaddr_parse(text, &ret->lo) == -1 || netaddr_parse(dash + 1, &ret->hi) == -1)
+	if (netaddr_parse(text, &ret->lo) == -1 ||
+	    netaddr_parse(dash + 1, &ret->hi) == -1)
 		return -1;
 	if (ret->lo.v != ret->hi.v) {
 		*why = "range mixes IPv4 and IPv6";
@@ -163,7 +164,7 @@ int netrange_prefixlen(const struct netrange *r)
 	struct netrange p;
 
 	while (len < bits &&
-	    ((r->lo.b[len / 8] ^ r->hi.b[len / 8]) & (0x80 >> (len % 8))) == 0)
+	       ((r->lo.b[len / 8] ^ r->hi.b[len / 8]) & (0x80 >> (len % 8))) == 0)
 		len++;
 	p = netrange_of_prefix(&r->lo, len);
 	if (netaddr_cmp(&p.lo, &r->lo) != 0 || netaddr_cmp(&p.hi, &r->hi) != 0)
@@ -171,8 +172,7 @@ int netrange_prefixlen(const struct netrange *r)
 	return (int)len;
 }
 
-const char *netrange_format(const struct netrange *r,
-    char buf[static NETRANGE_STRLEN])
+const char *netrange_format(const struct netrange *r, char buf[static NETRANGE_STRLEN])
 {
 	char lo[NETADDR_STRLEN], hi[NETADDR_STRLEN];
 	int len = netrange_prefixlen(r);
@@ -207,11 +207,14 @@ static int by_lo(const void *a, const void *b)
 
 size_t netranges_merge(struct netrange *r, size_t n)
 {
-	size_t out = 0;
+	size_t out = 0, sorted = 1;
 
 	if (n == 0)
 		return 0;
-	qsort(r, n, sizeof(*r), by_lo);
+	while (sorted < n && by_lo(&r[sorted - 1], &r[sorted]) <= 0)
+		sorted++;
+	if (sorted < n) /* most lists come from one that was merged before */
+		qsort(r, n, sizeof(*r), by_lo);
 	for (size_t i = 1; i < n; i++) {
 		struct netaddr after = r[out].hi;
 		bool more = netaddr_next(&after);

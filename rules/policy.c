@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rules/pipeline.h"
+
 void policy_init(struct policy *p, struct diaglist *d)
 {
 	memset(p, 0, sizeof(*p));
@@ -30,12 +32,19 @@ void policy_free(struct policy *p)
 
 int policy_no_memory(struct policy *p)
 {
+	struct diag_loc here = { .file = diag_file(p->diag, "") };
+	bool over = p->arena.over || p->scratch.over;
+
 	for (size_t i = 0; i < p->diag->n; i++) {
-		if (strcmp(p->diag->d[i].code->code, "CRD091") == 0)
+		if (strcmp(p->diag->d[i].code->code, "CRD091") == 0 ||
+		    (over && strcmp(p->diag->d[i].code->code, "CRD090") == 0))
 			return -1;
 	}
-	diag_add(p->diag, "CRD091", (struct diag_loc){ .file = diag_file(p->diag, "") },
-	    "out of memory");
+	if (over)
+		diag_add(p->diag, "CRD090", here, "the policy takes more than %zu MiB",
+		    PIPELINE_MEMORY_MAX >> 20);
+	else
+		diag_add(p->diag, "CRD091", here, "out of memory");
 	return -1;
 }
 

@@ -9,7 +9,7 @@
 #include "rules/flat.h"
 #include "rules/rs_tables.h"
 
-enum { DEPTH_MAX = 15, COMMENT_MAX = 127 };
+enum { DEPTH_MAX = 15, COMMENT_MAX = 127, SET_SIZE_MAX = 1 << 20 };
 
 static bool in(const struct ruleset *rs, enum rs_table t, uint32_t i)
 {
@@ -74,7 +74,7 @@ static bool set_ok(const struct ruleset *rs, const struct rs_set *s)
 			return false;
 		len += rs_type_len(s->key[k]);
 	}
-	if (len != s->key_len)
+	if (len != s->key_len || (s->size > SET_SIZE_MAX && s->size > s->elems.count))
 		return false;
 	for (uint32_t i = 0; i < s->elems.count; i++) {
 		const struct rs_elem *e =
@@ -142,64 +142,106 @@ static bool op_ok(const struct ruleset *rs, const struct rs_op *op)
 	return false;
 }
 
-/* Jumps and gotos of the deepest walk from a chain (the kernel counts both, and
- * refuses 16); over DEPTH_MAX where there is a loop. */
-static unsigned depth_of(const struct ruleset *rs, uint32_t chain, uint8_t *memo,
-    unsigned at)
+/* How deep jumps and gotos go (the kernel counts both, and refuses 16), from each chain
+ * and by each map; each is walked once.  0: not known yet, TOO_DEEP: or a loop, else the
+ * depth + 1. */
+struct depths {
+	const struct ruleset *rs;
+	uint8_t *chain, *set;
+};
+enum { TOO_DEEP = 255 };
+
+static uint8_t depth_of(struct depths *d, uint32_t chain, unsigned at);
+
+/* The depth behind one jump to it; TOO_DEEP stays that. */
+static uint8_t deeper(uint8_t deepest, uint8_t there)
 {
-	const struct rs_chain *c = rs_chain(rs, chain);
-	unsigned deepest = 0;
+	if (there == TOO_DEEP || there > DEPTH_MAX)
+		return TOO_DEEP;
+	return there + 1 > deepest ? (uint8_t)(there + 1) : deepest;
+}
 
-	if (memo[chain] != 0) /* 255: a loop, or too deep */
-		return memo[chain] == 255 ? 255 : memo[chain] - 1u;
-	memo[chain] = 255;
-	if (at > DEPTH_MAX)
-		return 255;
-	for (uint32_t r = 0; r < c->rules.count; r++) {
-		const struct rs_rule *rule =
-		    RS_AT(rs, RS_RULES, struct rs_rule, c->rules.first + r);
+static uint8_t map_depth(struct depths *d, uint32_t set, unsigned at)
+{
+	const struct rs_set *s = rs_set(d->rs, set);
+	uint8_t deepest = 1;
 
-		for (uint32_t o = 0; o < rule->ops.count; o++) {
-			const struct rs_op *op =
-			    RS_AT(rs, RS_OPS, struct rs_op, rule->ops.first + o);
-			const struct rs_set *s;
-			unsigned d;
+	for (uint32_t i = 0; d->set[set] == 0 && i < s->elems.count; i++) {
+		const struct rs_elem *e =
+		    RS_AT(d->rs, RS_ELEMS, struct rs_elem, s->elems.first + i);
 
-			if (op->code == RS_OP_GO &&
-			    (op->go == RS_JUMP || op->go == RS_GOTO)) {
-				d = depth_of(rs, op->chain, memo, at + 1) + 1;
-				deepest = d > deepest ? d : deepest;
-			}
-			if (op->code != RS_OP_VMAP)
-				continue;
-			s = rs_set(rs, op->set);
-			for (uint32_t i = 0; i < s->elems.count; i++) {
-				const struct rs_elem *e = RS_AT(rs, RS_ELEMS, struct rs_elem,
-				    s->elems.first + i);
-
-				if (e->go != RS_JUMP && e->go != RS_GOTO)
-					continue;
-				d = depth_of(rs, e->chain, memo, at + 1) + 1;
-				deepest = d > deepest ? d : deepest;
-			}
-		}
+		if ((e->go == RS_JUMP || e->go == RS_GOTO) && deepest != TOO_DEEP)
+			deepest = deeper(deepest, depth_of(d, e->chain, at + 1));
 	}
-	if (deepest > DEPTH_MAX)
-		return 255;
-	memo[chain] = (uint8_t)(deepest + 1);
+	if (d->set[set] == 0)
+		d->set[set] = deepest;
+	return d->set[set];
+}
+
+static uint8_t rule_depth(struct depths *d, const struct rs_rule *rule, unsigned at)
+{
+	uint8_t deepest = 1, there;
+
+	for (uint32_t o = 0; o < rule->ops.count && deepest != TOO_DEEP; o++) {
+		const struct rs_op *op =
+		    RS_AT(d->rs, RS_OPS, struct rs_op, rule->ops.first + o);
+
+		if (op->code == RS_OP_GO && (op->go == RS_JUMP || op->go == RS_GOTO))
+			deepest = deeper(deepest, depth_of(d, op->chain, at + 1));
+		if (op->code != RS_OP_VMAP)
+			continue;
+		there = map_depth(d, op->set, at);
+		deepest = there > deepest ? there : deepest;
+	}
 	return deepest;
+}
+
+static uint8_t depth_of(struct depths *d, uint32_t chain, unsigned at)
+{
+	const struct rs_chain *c = rs_chain(d->rs, chain);
+	uint8_t deepest = 1;
+
+	if (d->chain[chain] != 0)
+		return d->chain[chain];
+	d->chain[chain] = TOO_DEEP; /* until it is known: back here is a loop */
+	if (at > DEPTH_MAX)
+		return TOO_DEEP;
+	for (uint32_t r = 0; r < c->rules.count; r++) {
+		uint8_t there = rule_depth(d,
+		    RS_AT(d->rs, RS_RULES, struct rs_rule, c->rules.first + r), at);
+
+		deepest = there > deepest ? there : deepest;
+	}
+	return d->chain[chain] = deepest;
 }
 
 static bool depths_ok(const struct ruleset *rs)
 {
 	uint32_t n = rs->table[RS_CHAINS].count;
-	uint8_t *memo = calloc(n + 1, 1);
-	bool ok = memo != NULL;
+	struct depths d = { rs, calloc(n + 1, 1), calloc(rs->table[RS_SETS].count + 1, 1) };
+	bool ok = d.chain != NULL && d.set != NULL;
 
 	for (uint32_t i = 0; ok && i < n; i++)
-		ok = depth_of(rs, i, memo, 0) <= DEPTH_MAX;
-	free(memo);
+		ok = depth_of(&d, i, 0) != TOO_DEEP;
+	free(d.chain);
+	free(d.set);
 	return ok;
+}
+
+/* What belongs to one set, chain or rule belongs to no other: else a small block could
+ * describe a table without bounds. */
+static bool spans_ok(const struct ruleset *rs)
+{
+	uint64_t elems = 0, rules = 0, ops = 0;
+
+	for (uint32_t i = 0; i < rs->table[RS_SETS].count; i++)
+		elems += rs_set(rs, i)->elems.count;
+	for (uint32_t i = 0; i < rs->table[RS_CHAINS].count; i++)
+		rules += rs_chain(rs, i)->rules.count;
+	for (uint32_t i = 0; i < rs->table[RS_RULES].count; i++)
+		ops += RS_AT(rs, RS_RULES, struct rs_rule, i)->ops.count;
+	return elems <= rs->table[RS_ELEMS].count && rules <= rs->table[RS_RULES].count &&
+	    ops <= rs->table[RS_OPS].count;
 }
 
 static bool chains_ok(const struct ruleset *rs)
@@ -231,7 +273,8 @@ bool ruleset_valid(const void *buf, size_t len)
 	if (len < sizeof(*rs) || memcmp(rs->magic, "cordonrs", 8) != 0 ||
 	    rs->version != RS_VERSION || rs->size != len)
 		return false;
-	if (!flat_valid(&rs->table[0].off, rs_elem_size, RS_NTABLES, sizeof(*rs), buf, len))
+	if (!flat_valid(&rs->table[0].off, rs_elem_size, RS_NTABLES, sizeof(*rs), buf, len) ||
+	    !spans_ok(rs))
 		return false;
 	for (uint32_t i = 0; i < rs->table[RS_COUNTERS].count; i++)
 		if (!name_ok(rs, *RS_AT(rs, RS_COUNTERS, uint32_t, i)))

@@ -107,9 +107,12 @@ int pipeline_finish(struct policy *p, struct fs **ret)
 	return build_fs(p, ret);
 }
 
-int rules_load(const struct rules_source *src, struct diaglist *d, struct fs **ret_fs)
+int pipeline_load(const struct rules_source *src, struct diaglist *d,
+    int (*with)(struct policy *p, const struct fs *fs, void *ctx), void *ctx,
+    struct fs **ret)
 {
 	struct policy p;
+	struct fs *fs = NULL;
 	int rc = -1;
 
 	policy_init(&p, d);
@@ -118,10 +121,21 @@ int rules_load(const struct rules_source *src, struct diaglist *d, struct fs **r
 	p.now = src->now;
 	p.zoneinfo_fd = src->zoneinfo_fd;
 	if (load_shipped(&p) == 0 && tree_load(&p, src) == 0)
-		rc = pipeline_finish(&p, ret_fs);
+		rc = pipeline_finish(&p, &fs);
+	if (rc == 0 && with != NULL)
+		rc = with(&p, fs, ctx);
+	if (rc == 0)
+		*ret = fs;
+	else
+		free(fs);
 	if (rc == -1 && d->errors == 0)
 		policy_no_memory(&p);
 	policy_free(&p);
 	diag_sort(d);
 	return rc;
+}
+
+int rules_load(const struct rules_source *src, struct diaglist *d, struct fs **ret_fs)
+{
+	return pipeline_load(src, d, NULL, NULL, ret_fs);
 }

@@ -27,12 +27,20 @@ struct pending {
 	struct rs_elem e;
 };
 
+/* Objects by name: an open hash.  Names are interned, so a string's offset is a name.
+ */
+struct by_name {
+	struct {
+		uint32_t name, index; /* name 0: free */
+	} * slot;
+	size_t cap, n;
+};
+
 struct rs_builder {
 	struct flat flat;
 	struct pending *pending;
 	size_t npending, cap;
-	uint32_t *chain_by_name, *set_by_name; /* string offset -> index + 1, grown */
-	size_t nchain_names, nset_names;
+	struct by_name chains, sets;
 };
 
 size_t rs_type_len(enum rs_type t)
@@ -54,12 +62,26 @@ size_t rs_type_len(enum rs_type t)
 size_t rs_field_len(enum rs_field f)
 {
 	static const uint8_t len[RS_NFIELDS] = {
-		[RS_NFPROTO] = 1, [RS_L4PROTO] = 1, [RS_IIFNAME] = 16, [RS_OIFNAME] = 16,
-		[RS_PKTTYPE] = 1, [RS_TIME] = 8, [RS_CT_DIR] = 1, [RS_IP_SADDR] = 4,
-		[RS_IP_DADDR] = 4, [RS_IP6_SADDR] = 16, [RS_IP6_DADDR] = 16,
-		[RS_IP6_HOPLIMIT] = 1, [RS_TH_SPORT] = 2, [RS_TH_DPORT] = 2,
-		[RS_TCP_FLAGS] = 1, [RS_ICMP_TYPE] = 1, [RS_ICMP6_TYPE] = 1,
-		[RS_FIB_SADDR_TYPE] = 4, [RS_FIB_DADDR_TYPE] = 4, [RS_FIB_SADDR_OIF] = 4,
+		[RS_NFPROTO] = 1,
+		[RS_L4PROTO] = 1,
+		[RS_IIFNAME] = 16,
+		[RS_OIFNAME] = 16,
+		[RS_PKTTYPE] = 1,
+		[RS_TIME] = 8,
+		[RS_CT_DIR] = 1,
+		[RS_IP_SADDR] = 4,
+		[RS_IP_DADDR] = 4,
+		[RS_IP6_SADDR] = 16,
+		[RS_IP6_DADDR] = 16,
+		[RS_IP6_HOPLIMIT] = 1,
+		[RS_TH_SPORT] = 2,
+		[RS_TH_DPORT] = 2,
+		[RS_TCP_FLAGS] = 1,
+		[RS_ICMP_TYPE] = 1,
+		[RS_ICMP6_TYPE] = 1,
+		[RS_FIB_SADDR_TYPE] = 4,
+		[RS_FIB_DADDR_TYPE] = 4,
+		[RS_FIB_SADDR_OIF] = 4,
 	};
 
 	return f < RS_NFIELDS ? len[f] : 0;
@@ -82,8 +104,8 @@ void rsb_free(struct rs_builder *b)
 		return;
 	flat_free(&b->flat);
 	free(b->pending);
-	free(b->chain_by_name);
-	free(b->set_by_name);
+	free(b->chains.slot);
+	free(b->sets.slot);
 	free(b);
 }
 
@@ -92,39 +114,65 @@ uint32_t rsb_str(struct rs_builder *b, const char *s)
 	return flat_str(&b->flat, s);
 }
 
-/* Names are interned, so that a name's string offset finds its object. */
-static void remember(struct rs_builder *b, uint32_t **map, size_t *n, uint32_t name,
-    uint32_t index)
+/* Where the name stands, or would. */
+static size_t name_slot(const struct by_name *m, uint32_t name)
 {
-	if (name >= *n) {
-		size_t want = b->flat.t[RS_STRINGS].count * 2;
-		uint32_t *m = reallocarray(*map, want, sizeof(*m));
+	size_t at = (name * 2654435761u) & (m->cap - 1);
 
-		if (m == NULL) {
-			b->flat.failed = true;
-			return;
-		}
-		memset(m + *n, 0, (want - *n) * sizeof(*m));
-		*map = m;
-		*n = want;
+	while (m->slot[at].name != 0 && m->slot[at].name != name)
+		at = (at + 1) & (m->cap - 1);
+	return at;
+}
+
+static int names_grow(struct by_name *m)
+{
+	struct by_name more = { .cap = m->cap == 0 ? 256 : m->cap * 2, .n = m->n };
+
+	more.slot = calloc(more.cap, sizeof(*more.slot));
+	if (more.slot == NULL)
+		return -1;
+	for (size_t i = 0; i < m->cap; i++)
+		if (m->slot[i].name != 0)
+			more.slot[name_slot(&more, m->slot[i].name)] = m->slot[i];
+	free(m->slot);
+	*m = more;
+	return 0;
+}
+
+static void remember(
+    struct rs_builder *b, struct by_name *m, uint32_t name, uint32_t index)
+{
+	size_t at;
+
+	if (2 * m->n >= m->cap && names_grow(m) == -1) {
+		b->flat.failed = true;
+		return;
 	}
-	(*map)[name] = index + 1;
+	at = name_slot(m, name);
+	m->n += m->slot[at].name == 0;
+	m->slot[at].name = name;
+	m->slot[at].index = index;
+}
+
+static uint32_t find(struct rs_builder *b, const struct by_name *m, const char *name)
+{
+	uint32_t s = flat_str(&b->flat, name);
+	size_t at;
+
+	if (m->cap == 0)
+		return RS_NONE;
+	at = name_slot(m, s);
+	return s != 0 && m->slot[at].name == s ? m->slot[at].index : RS_NONE;
 }
 
 uint32_t rsb_find_chain(struct rs_builder *b, const char *name)
 {
-	uint32_t s = flat_str(&b->flat, name);
-
-	return s < b->nchain_names && b->chain_by_name[s] != 0 ? b->chain_by_name[s] - 1 :
-	    RS_NONE;
+	return find(b, &b->chains, name);
 }
 
 uint32_t rsb_find_set(struct rs_builder *b, const char *name)
 {
-	uint32_t s = flat_str(&b->flat, name);
-
-	return s < b->nset_names && b->set_by_name[s] != 0 ? b->set_by_name[s] - 1 :
-	    RS_NONE;
+	return find(b, &b->sets, name);
 }
 
 uint32_t rsb_counter(struct rs_builder *b, const char *name)
@@ -149,7 +197,7 @@ uint32_t rsb_set(struct rs_builder *b, const char *name, const struct rs_set *se
 	for (uint8_t k = 0; k < s.nkeys; k++)
 		s.key_len = (uint8_t)(s.key_len + rs_type_len(s.key[k]));
 	i = flat_add(&b->flat, RS_SETS, &s, 1);
-	remember(b, &b->set_by_name, &b->nset_names, s.name, i);
+	remember(b, &b->sets, s.name, i);
 	return i;
 }
 
@@ -195,7 +243,7 @@ uint32_t rsb_chain(struct rs_builder *b, const char *name, const struct rs_chain
 	chain.name = flat_str(&b->flat, name);
 	chain.rules = (struct rs_span){ 0, 0 };
 	i = flat_add(&b->flat, RS_CHAINS, &chain, 1);
-	remember(b, &b->chain_by_name, &b->nchain_names, chain.name, i);
+	remember(b, &b->chains, chain.name, i);
 	return i;
 }
 
@@ -229,17 +277,71 @@ void rsb_op(struct rs_builder *b, const struct rs_op *op)
 
 /* ---- finishing ---- */
 
-static int by_set_and_key(const void *x, const void *y, void *arg)
-{
-	const struct pending *a = x, *b = y;
-	const struct flat *f = arg;
-	const struct rs_set *s;
+/* Sorted in place of the elements: most comparisons end in the bytes that stand here,
+ * the first that are not the same in all keys of the set.  By age where keys are equal,
+ * so that the order hangs on no libc. */
+struct order {
+	uint64_t head[2]; /* big endian */
+	const uint8_t *key;
+	uint32_t index, len;
+};
 
-	if (a->set != b->set)
-		return a->set < b->set ? -1 : 1;
-	s = flat_at(f, RS_SETS, a->set);
-	return memcmp(flat_at(f, RS_KEYS, a->e.key), flat_at(f, RS_KEYS, b->e.key),
-	    s->key_len);
+static int by_key(const void *x, const void *y)
+{
+	const struct order *a = x, *b = y;
+	int c;
+
+	for (int i = 0; i < 2; i++)
+		if (a->head[i] != b->head[i])
+			return a->head[i] < b->head[i] ? -1 : 1;
+	c = memcmp(a->key, b->key, a->len);
+	return c != 0 ? c : (a->index > b->index) - (a->index < b->index);
+}
+
+static bool is_same_key(const struct order *a, const struct order *b)
+{
+	return a->head[0] == b->head[0] && a->head[1] == b->head[1] &&
+	       memcmp(a->key, b->key, a->len) == 0;
+}
+
+static uint64_t head_of(const uint8_t *key, size_t at, size_t len)
+{
+	uint64_t v = 0;
+
+	for (size_t i = at; i < at + sizeof(v); i++)
+		v = v << 8 | (i < len ? key[i] : 0);
+	return v;
+}
+
+static void set_heads(struct order *o, size_t n)
+{
+	size_t same = n > 0 ? o[0].len : 0;
+
+	for (size_t i = 1; i < n; i++) {
+		size_t k = 0;
+
+		while (k < same && o[i].key[k] == o[0].key[k])
+			k++;
+		same = k;
+	}
+	for (size_t i = 0; i < n; i++) {
+		o[i].head[0] = head_of(o[i].key, same, o[i].len);
+		o[i].head[1] = head_of(o[i].key, same + 8, o[i].len);
+	}
+}
+
+/* first[i] becomes where the things of owner i start, first[n] their number: things
+ * of one owner stay in the order in which they came. */
+static void starts(uint32_t *first, size_t n)
+{
+	uint32_t at = 0;
+
+	for (size_t i = 0; i <= n; i++) {
+		uint32_t count = first[i];
+
+		first[i] = at;
+		at += count;
+	}
 }
 
 /* A hash set of known size loads two to three times as fast, but has to be made anew
@@ -257,46 +359,85 @@ static void size_sets(struct rs_builder *b)
 	}
 }
 
-static void lay_elems(struct rs_builder *b)
+/* One set's elements, in the order of their keys. */
+static void lay_set(struct rs_builder *b, uint32_t set, struct order *o, size_t n)
 {
-	if (b->npending > 0)
-		qsort_r(b->pending, b->npending, sizeof(*b->pending), by_set_and_key,
-		    &b->flat);
-	for (size_t i = 0; i < b->npending && !b->flat.failed; i++) {
-		struct rs_set *s = flat_at(&b->flat, RS_SETS, b->pending[i].set);
+	bool sorted = true;
+
+	set_heads(o, n);
+	for (size_t i = 1; i < n && sorted; i++)
+		sorted = by_key(&o[i - 1], &o[i]) < 0;
+	if (!sorted)
+		qsort(o, n, sizeof(*o), by_key);
+	for (size_t i = 0; i < n && !b->flat.failed; i++) {
+		struct rs_set *s;
 		uint32_t at;
 
-		if (i > 0 && by_set_and_key(&b->pending[i - 1], &b->pending[i], &b->flat) == 0)
+		if (i > 0 && is_same_key(&o[i - 1], &o[i]))
 			continue; /* the same key again: stored once */
-		at = flat_add(&b->flat, RS_ELEMS, &b->pending[i].e, 1);
-		s = flat_at(&b->flat, RS_SETS, b->pending[i].set);
+		at = flat_add(&b->flat, RS_ELEMS, &b->pending[o[i].index].e, 1);
+		s = flat_at(&b->flat, RS_SETS, set);
 		if (s->elems.count++ == 0)
 			s->elems.first = at;
 	}
 }
 
-static int by_chain(const void *x, const void *y)
+static void lay_elems(struct rs_builder *b)
 {
-	const struct rs_rule *a = x, *b = y;
+	size_t nsets = b->flat.t[RS_SETS].count;
+	uint32_t *first = calloc(nsets + 1, sizeof(*first));
+	struct order *o = calloc(b->npending + 1, sizeof(*o));
 
-	if (a->chain != b->chain)
-		return a->chain < b->chain ? -1 : 1;
-	return a->ops.first < b->ops.first ? -1 : a->ops.first > b->ops.first;
+	if (first == NULL || o == NULL) {
+		b->flat.failed = true;
+		goto out;
+	}
+	for (size_t i = 0; i < b->npending; i++)
+		first[b->pending[i].set]++;
+	starts(first, nsets);
+	for (size_t i = 0; i < b->npending; i++) {
+		const struct pending *p = &b->pending[i];
+		const struct rs_set *s = flat_at(&b->flat, RS_SETS, p->set);
+		const uint8_t *key = flat_at(&b->flat, RS_KEYS, p->e.key);
+
+		o[first[p->set]++] = (struct order){
+			.key = key, .index = (uint32_t)i, .len = s->key_len
+		};
+	}
+	for (uint32_t i = 0, at = 0; i < nsets; at = first[i++])
+		lay_set(b, i, o + at, first[i] - at);
+out:
+	free(first);
+	free(o);
 }
 
 static void lay_rules(struct rs_builder *b)
 {
 	struct flat_table *t = &b->flat.t[RS_RULES];
+	size_t nchains = b->flat.t[RS_CHAINS].count;
+	uint32_t *first = calloc(nchains + 1, sizeof(*first));
+	struct rs_rule *sorted = calloc(t->count + 1, sizeof(*sorted));
 
-	if (t->count > 0)
-		qsort(t->at, t->count, t->elem, by_chain);
-	for (uint32_t i = 0; i < t->count; i++) {
-		const struct rs_rule *r = flat_at(&b->flat, RS_RULES, i);
-		struct rs_chain *c = flat_at(&b->flat, RS_CHAINS, r->chain);
-
-		if (c->rules.count++ == 0)
-			c->rules.first = i;
+	if (first == NULL || sorted == NULL) {
+		b->flat.failed = true;
+		goto out;
 	}
+	for (size_t i = 0; i < t->count; i++)
+		first[((struct rs_rule *)flat_at(&b->flat, RS_RULES, i))->chain]++;
+	for (size_t i = 0, at = 0; i < nchains; at += first[i++])
+		((struct rs_chain *)flat_at(&b->flat, RS_CHAINS, i))->rules =
+		    (struct rs_span){ first[i] > 0 ? (uint32_t)at : 0, first[i] };
+	starts(first, nchains);
+	for (size_t i = 0; i < t->count; i++) {
+		const struct rs_rule *r = flat_at(&b->flat, RS_RULES, i);
+
+		sorted[first[r->chain]++] = *r;
+	}
+	if (t->count > 0)
+		memcpy(t->at, sorted, t->count * sizeof(*sorted));
+out:
+	free(first);
+	free(sorted);
 }
 
 struct ruleset *rsb_finish(struct rs_builder *b)
@@ -312,8 +453,8 @@ struct ruleset *rsb_finish(struct rs_builder *b)
 	lay_elems(b);
 	size_sets(b);
 	lay_rules(b);
-	rs = flat_finish(&b->flat, &head, sizeof(head), offsetof(struct ruleset, table),
-	    &size);
+	rs = flat_finish(
+	    &b->flat, &head, sizeof(head), offsetof(struct ruleset, table), &size);
 	if (rs != NULL)
 		rs->size = (uint32_t)size;
 	return rs;

@@ -182,6 +182,11 @@ struct rs_builder *rw_fields_in(struct rs_builder *b, const uint8_t *fields, uin
 	return lookup(b, RS_OP_LOOKUP, fields, n, set, false);
 }
 
+struct rs_builder *rw_fields_not_in(struct rs_builder *b, const uint8_t *fields, uint8_t n, uint32_t set)
+{
+	return lookup(b, RS_OP_LOOKUP, fields, n, set, true);
+}
+
 struct rs_builder *rw_vmap(struct rs_builder *b, const uint8_t *fields, uint8_t n, uint32_t map)
 {
 	return lookup(b, RS_OP_VMAP, fields, n, map, false);

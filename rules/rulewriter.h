@@ -30,6 +30,7 @@ struct rs_builder *rw_in(struct rs_builder *b, enum rs_field f, uint32_t set);
 struct rs_builder *rw_not_in(struct rs_builder *b, enum rs_field f, uint32_t set);
 struct rs_builder *rw_in_masked(struct rs_builder *b, enum rs_field f, const uint8_t mask[16], uint32_t set);
 struct rs_builder *rw_fields_in(struct rs_builder *b, const uint8_t *fields, uint8_t n, uint32_t set);
+struct rs_builder *rw_fields_not_in(struct rs_builder *b, const uint8_t *fields, uint8_t n, uint32_t set);
 struct rs_builder *rw_vmap(struct rs_builder *b, const uint8_t *fields, uint8_t n, uint32_t map);
 struct rs_builder *rw_add(struct rs_builder *b, const uint8_t *fields, uint8_t n, uint32_t set, uint32_t timeout_s);
 struct rs_builder *rw_state(struct rs_builder *b, uint32_t states);
