@@ -39,6 +39,9 @@ ifneq ($(SAN),)
   HARD := -fPIE -fsanitize=address,undefined -fno-sanitize-recover=undefined
   LDHARD := -pie -fsanitize=address,undefined
 endif
+ifneq ($(FUZZ),)
+  HARD += -fsanitize=fuzzer-no-link
+endif
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(patsubst $(BUILD)/%,%,$(2));)
 
@@ -49,7 +52,8 @@ CLI_O    := $(call obj,$(sort $(wildcard daemon/cli/*.c)))
 DAEMON_O := $(call obj,$(sort $(wildcard daemon/base/*.c daemon/priv/*.c daemon/nft/*.c \
   daemon/sensor/*.c daemon/engine/*.c daemon/loader/*.c daemon/enforcer/*.c)))
 MAIN_O   := $(call obj,daemon/main.c)
-SHIPPED  := $(sort $(wildcard rules/services/*.yaml rules/guards/*.yaml rules/profiles/*.yaml))
+SHIPPED  := $(sort $(wildcard rules/services/*.yaml rules/guards/*.yaml rules/profiles/*.yaml \
+  rules/servicing/*.yaml))
 AR_ALL   := -Wl,--start-group $(BUILD)/libdaemon.a $(BUILD)/librules.a $(BUILD)/libwire.a -Wl,--end-group
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 
@@ -90,7 +94,7 @@ install: all
 	install -m 755 $(BUILD)/cordond $(DESTDIR)$(PREFIX)/sbin/
 	install -m 644 $(wildcard rules/*.5 daemon/engine/*.5) $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 644 $(wildcard daemon/*.8 daemon/cli/*.8) $(DESTDIR)$(PREFIX)/share/man/man8/
-	cp -R rules/services rules/guards rules/profiles rules/examples daemon/engine/events.schema.json \
+	cp -R rules/services rules/guards rules/profiles rules/servicing rules/examples daemon/engine/events.schema.json \
 	  $(DESTDIR)$(PREFIX)/share/cordon/
 	chmod -R u=rwX,go=rX $(DESTDIR)$(PREFIX)/share/cordon
 	for u in systemd/*.service; do sed 's,@SBINDIR@,$(PREFIX)/sbin,g;s,@SYSCONFDIR@,$(SYSCONFDIR),g' $$u | \

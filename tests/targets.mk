@@ -5,12 +5,15 @@
 #: make check          install what is missing, build with gcc and clang, run every test
 #: make check-quick    unit tests and suite of one build; T="NAME..." runs only those
 #: make check-asan     unit tests, suite and fuzz corpora under ASan and UBSan
+#: make check-long     the oracle against explain, kernel and replay for MINUTES
+#: make mutants        seed bugs one by one in a copy: each has to be caught by a test
 #: make bench          timings beside a peer in the same run
 #: make fuzz           libFuzzer on each target, FUZZ_SECONDS each
 #: make lint           format and static checks
 #: make deps           install the Debian packages that are missing
 #: make install        PREFIX, DESTDIR, SYSCONFDIR, UNITDIR as usual; make uninstall
 FUZZ_SECONDS ?= 60
+MINUTES      ?= 30
 T            ?=
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_BIN := $(addprefix $(BUILD)/fuzz/,$(FUZZERS))
@@ -19,7 +22,9 @@ test_cc = mkdir -p $(@D) && $(CC) $(CSTD) $(CPPFLAGS) -Itests/lib $(PKG_CFLAGS) 
   $(CFLAGS) -MMD -MP -MF $@.d $(LDHARD) -o $@ $< $(filter %.o,$^) $(AR_ALL) $(PKG_LIBS)
 ARCHIVES := $(BUILD)/librules.a $(BUILD)/libwire.a $(BUILD)/libdaemon.a
 
-demo: deps all
+# Not `demo: deps all`: with -j the compiler would run before it is installed.
+demo: deps
+	@$(MAKE) --no-print-directory all
 	@BUILD=$(abspath $(BUILD)) sh tests/lab/demo.sh
 
 check: deps
@@ -43,6 +48,11 @@ fuzz:
 	  $(BUILD)/libfuzzer/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
 	  $(BUILD)/corpus/$$f tests/fuzz/corpus/$${f#fuzz_} || exit 1; done
 
+check-long: all
+	@sh tests/oracle/run.sh $(abspath $(BUILD)) 0 400 - $$(($(MINUTES) * 60))
+mutants:
+	@sh tests/mutants/run.sh $(T)
+
 bench: all $(BENCH)
 	@sh tests/bench/run.sh $(abspath $(BUILD))
 
@@ -63,4 +73,4 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(ARCHIVES)
 	$(call say,FUZZ,$@)
 	$(Q)$(test_cc) $(if $(FUZZ),-fsanitize=fuzzer,-DFUZZ_REPLAY)
 
-.PHONY: demo check check-quick check-unit check-asan check-san-inner fuzz bench lint
+.PHONY: demo check check-long mutants check-quick check-unit check-asan check-san-inner fuzz bench lint

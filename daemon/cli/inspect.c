@@ -75,7 +75,7 @@ static int by_flow(const void *a, const void *b)
 
 static void print_json(json_t *o)
 {
-	json_dumpf(o, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
+	json_dumpf(o, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
 	putchar('\n');
 	json_decref(o);
 }

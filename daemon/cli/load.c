@@ -34,20 +34,47 @@ static int cannot_open(const char *path)
 	return err == EACCES || err == EPERM ? CLI_FORBIDDEN : CLI_USAGE;
 }
 
+/* CLI_OK with the descriptors open, else what to exit with. */
+static int open_source(const char *path, struct rules_source *ret)
+{
+	*ret = (struct rules_source){ .name = "", .now = time(NULL) };
+	ret->policy_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (ret->policy_fd < 0)
+		return cannot_open(path);
+	ret->zoneinfo_fd = open_zoneinfo();
+	return CLI_OK;
+}
+
+static void close_source(const struct rules_source *src)
+{
+	close(src->policy_fd);
+	if (src->zoneinfo_fd >= 0)
+		close(src->zoneinfo_fd);
+}
+
 int load_policy(const char *path, struct diaglist *d, struct fs **ret_fs)
 {
-	struct rules_source src = {.name = "", .now = time(NULL)};
-	int rc;
+	struct rules_source src;
+	int rc = open_source(path, &src);
 
-	src.policy_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (src.policy_fd < 0)
-		return cannot_open(path);
-	src.zoneinfo_fd = open_zoneinfo();
+	if (rc != CLI_OK)
+		return rc;
 	rc = rules_load(&src, d, ret_fs) == 0 ? CLI_OK : CLI_POLICY;
 	diag_sort(d);
-	close(src.policy_fd);
-	if (src.zoneinfo_fd >= 0)
-		close(src.zoneinfo_fd);
+	close_source(&src);
+	return rc;
+}
+
+int load_and_test(const char *path, int64_t at, struct diaglist *d, assertion_fn *fn,
+    void *ctx)
+{
+	struct rules_source src;
+	int rc = open_source(path, &src);
+
+	if (rc != CLI_OK)
+		return rc;
+	rc = rules_test(&src, at, d, fn, ctx) == 0 ? CLI_OK : CLI_POLICY;
+	close_source(&src);
 	return rc;
 }
 

@@ -7,6 +7,7 @@
 #define TEXT FORMAT_BIT(FORMAT_TEXT)
 #define JSON FORMAT_BIT(FORMAT_JSON)
 #define NFT  FORMAT_BIT(FORMAT_NFT)
+#define MARKDOWN FORMAT_BIT(FORMAT_MARKDOWN)
 
 /* clang-format off */
 #define OPT_AT { "at", "TIME", "judge as of TIME: a date or an RFC 3339 instant" }
@@ -30,6 +31,20 @@ const struct verb verbs[] = {
 	    "With `-` in their place, lines of `SRC DST PROTO/PORT` are read from\n"
 	    "standard input and each is answered by one line of JSON.",
 	    TEXT | JSON, FORMAT_TEXT, false, OPTS(OPT_AT) },
+	{ "diff", verb_diff, "OLD NEW", 2, 2,
+	    "show exactly which flows a change of policy opens and closes",
+	    "OLD and NEW are a directory, or a tree of the git repository around the\n"
+	    "current directory: git:REV, git:REV:PATH.  Exposure stands first; what is\n"
+	    "no flow (modes, guards, validity, trust) is listed behind the flows.",
+	    TEXT | JSON | FORMAT_BIT(FORMAT_MARKDOWN), FORMAT_TEXT, false,
+	    OPTS(OPT_AT, { "fail-on", "WHAT",
+		"exit 3 on `opened` flows, on `exposure`, on `any` difference" }) },
+	{ "test", verb_test, "POLICY", 1, 1,
+	    "prove the assertions of a policy tree, for all their flows",
+	    "Each assertion of tests/*.yaml speaks of a set of flows; it holds if every\n"
+	    "flow of the set is judged so.  A failure shows one that is not, and the rule\n"
+	    "that decided.  Exits 1 if one failed.",
+	    TEXT | JSON, FORMAT_TEXT, false, OPTS(OPT_AT) },
 	{ "replay", verb_replay, "POLICY FILE.pcap", 2, 2,
 	    "judge every flow of a capture by a policy",
 	    "Each flow is judged at the time it was captured and reported with what it\n"
@@ -40,6 +55,15 @@ const struct verb verbs[] = {
 	    "Needs no policy.  One row a recognised flow with the facts read from it,\n"
 	    "then a summary.  Ports are not looked at.",
 	    TEXT | JSON, FORMAT_JSON, false, NULL },
+	{ "posture", verb_posture, "POLICY", 1, 1,
+	    "say what the declared patch level of each host proves",
+	    "Compares build, revision and updates of each host with the servicing table\n"
+	    "that ships with this program: what it can still install, the last security\n"
+	    "update proven, which known vulnerabilities are fixed, open, or can't be told,\n"
+	    "and what the policy has against them.",
+	    TEXT | JSON | MARKDOWN, FORMAT_TEXT, false,
+	    OPTS({ "observed", "EVENTS", "compare with an event log; - reads standard input" },
+		OPT_AT) },
 	{ "schema", verb_schema, "", 0, 0,
 	    "print the JSON Schema of policy files, for editors",
 	    "JSON Schema 2020-12, from the same table of keys that the loader uses.",

@@ -30,7 +30,7 @@ static int list_codes_json(void)
 		    "name", c->name, "severity", severity_name(c->severity), "what",
 		    c->what, "mend", c->mend ? c->mend : "");
 
-		if (!row || json_dumpf(row, stdout, JSON_COMPACT) != 0) {
+		if (!row || json_dumpf(row, stdout, JSON_COMPACT | JSON_ENSURE_ASCII) != 0) {
 			json_decref(row);
 			return CLI_SYSTEM;
 		}

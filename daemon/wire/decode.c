@@ -6,7 +6,8 @@
 
 #include "wire/decode_link.h"
 
-enum { IPPROTO_TCP_ = 6, IPPROTO_UDP_ = 17, IPPROTO_ICMP_ = 1, IPPROTO_ICMPV6_ = 58 };
+enum { IPPROTO_TCP_ = 6, IPPROTO_UDP_ = 17, IPPROTO_SCTP_ = 132, IPPROTO_ICMP_ = 1,
+	IPPROTO_ICMPV6_ = 58 };
 enum { EXT_HOPOPT = 0, EXT_ROUTING = 43, EXT_FRAGMENT = 44, EXT_AH = 51, EXT_DSTOPT = 60,
 	EXT_MAX = 16 };
 
@@ -58,6 +59,24 @@ static enum decode transport_udp(struct pkt_view *v)
 	v->payload_len = (uint32_t)cursor_left(&c);
 	if (v->payload_len > v->wire_len)
 		v->payload_len = v->wire_len;
+	return DECODE_OK;
+}
+
+/* Common header, RFC 9260 section 3.1. */
+static enum decode transport_sctp(struct pkt_view *v)
+{
+	struct cursor c = v->body;
+
+	v->sport = cursor_be16(&c);
+	v->dport = cursor_be16(&c);
+	cursor_skip(&c, 8); /* verification tag, checksum */
+	if (!cursor_ok(&c)) {
+		v->sport = v->dport = 0;
+		return v->body_wire_len < 12 ? DECODE_MALFORMED : DECODE_SHORT;
+	}
+	v->payload = c.at;
+	v->payload_len = (uint32_t)cursor_left(&c);
+	v->wire_len = v->body_wire_len - 12;
 	return DECODE_OK;
 }
 
@@ -165,6 +184,8 @@ enum decode decode_transport(struct pkt_view *v)
 		return transport_tcp(v);
 	case IPPROTO_UDP_:
 		return transport_udp(v);
+	case IPPROTO_SCTP_:
+		return transport_sctp(v);
 	case IPPROTO_ICMP_:
 	case IPPROTO_ICMPV6_:
 		c = v->body;

@@ -49,8 +49,8 @@ struct pkt_frag {
 	bool more;
 };
 
-/* Ports, seq and ack are in host order.  For other protocols than TCP and UDP
- * the ports are 0.  `body` starts at the transport header, `payload` after it;
+/* Ports, seq and ack are in host order.  For other protocols than TCP, UDP and
+ * SCTP the ports are 0.  `body` starts at the transport header, `payload` after it;
  * both are cut at the IP length, so link padding never shows. */
 struct pkt_view {
 	struct netaddr src, dst;

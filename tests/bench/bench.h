@@ -85,7 +85,8 @@ static inline struct fs *bench_load(const char *dir)
 
 	diag_init(&d);
 	src.policy_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	src.zoneinfo_fd = open("/usr/share/zoneinfo", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	src.zoneinfo_fd =
+	    open("/usr/share/zoneinfo", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	must(src.policy_fd != -1, dir);
 	if (rules_load(&src, &d, &fs) == -1) {
 		fprintf(stderr, "bench: %s: %u errors; cordon check shows them\n", dir,
@@ -101,8 +102,9 @@ static inline struct fs *bench_load(const char *dir)
 
 static inline struct ruleset *bench_compile(const struct fs *fs, uint32_t generation)
 {
-	struct compile_opts o = { .at = (int64_t)time(NULL), .generation = generation,
-		.log_group = 5 };
+	struct compile_opts o = {
+		.at = (int64_t)time(NULL), .generation = generation, .log_group = 5
+	};
 	struct ruleset *rs = NULL;
 
 	must(rules_compile(fs, &o, NULL, &rs) == 0, "compiling");

@@ -67,8 +67,9 @@ static void report(const struct ruleset *rs, double build_ms)
 		sample_row(&text, NULL);
 	sample_row(&cold, peer);
 	printf("  %-38s %u messages, %u bytes; last: %.1f ms to build, %.1f ms in the "
-	    "kernel\n", "", cold_stats.messages, cold_stats.bytes,
-	    cold_stats.build_us / 1e3, cold_stats.commit_us / 1e3);
+	       "kernel\n",
+	    "", cold_stats.messages, cold_stats.bytes, cold_stats.build_us / 1e3,
+	    cold_stats.commit_us / 1e3);
 	sample_row(&change, NULL);
 	sample_row(&kernel, NULL);
 	printf("  %-38s %u messages, %u bytes, +%u -%u elements, +%u -%u chains\n", "",
@@ -96,7 +97,8 @@ int main(int argc, char **argv)
 	double build_ms;
 
 	if (rounds < 1 || rounds > BENCH_ROUNDS_MAX) {
-		fprintf(stderr, "usage: bench_nft ROUNDS POLICY SAME-WITH-ONE-HOST-CHANGED\n");
+		fprintf(stderr,
+		    "usage: bench_nft ROUNDS POLICY SAME-WITH-ONE-HOST-CHANGED\n");
 		return 2;
 	}
 	lab_enter();
@@ -113,7 +115,8 @@ int main(int argc, char **argv)
 	build_ms = write_text(rs, path);
 	for (int i = 0; i < rounds; i++) {
 		if (!time_ours(rs, next)) {
-			printf("  SKIP: so large a transaction needs a socket buffer that "
+			printf(
+			    "  SKIP: so large a transaction needs a socket buffer that "
 			    "only the system's root may set\n");
 			unlink(path);
 			return 0;

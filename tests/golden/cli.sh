@@ -54,7 +54,7 @@ expect 2 "$cordon" check "$work/none"
 says err 'No such file'
 expect 2 "$cordon" explain "$policy" "$(printf 'a\033]0;x\007')" erp-db01 tcp/1
 says err '\\x1b'
-for v in check compile explain replay inspect schema status incidents watch block unblock apply reload; do
+for v in check compile explain replay inspect posture schema status incidents watch block unblock apply reload; do
 	expect 0 "$cordon" help $v
 	says out "^usage: cordon $v"
 	expect 0 "$cordon" $v --help

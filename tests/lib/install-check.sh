@@ -36,7 +36,7 @@ trap 'rm -rf "$dest" "$dest.log"' EXIT
 	ls systemd/*.service | sed 's,^systemd,usr/lib/systemd/system,'
 	ls daemon/*.8 daemon/*/*.8 | sed 's,.*/,usr/share/man/man8/,'
 	ls daemon/*/*.5 rules/*.5 | sed 's,.*/,usr/share/man/man5/,'
-	find rules/services rules/guards rules/profiles rules/examples -type f |
+	find rules/services rules/guards rules/profiles rules/servicing rules/examples -type f |
 		sed 's,^rules,usr/share/cordon,'
 } | LC_ALL=C sort >"$dest.want"
 (cd "$dest" && find . ! -type d | sed 's,^\./,,' | LC_ALL=C sort) >"$dest.got"

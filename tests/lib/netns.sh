@@ -14,6 +14,8 @@
 
 # nft, smbd and xrdp live where only root's PATH looks.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+# cordond refuses a policy that others may write, whatever the user's umask.
+umask 022
 # The directory of the sleepers' process ids.  A child script may inherit it.
 NETNS_DIR=${NETNS_DIR:-/run/netns}
 export NETNS_DIR

@@ -5,6 +5,7 @@
 # run.sh BUILD SUITE [NAME...]: unit tests in BUILD/tests first, then the suite; with
 # NAMEs only those.  The output of what fails is shown whole; all of it is in BUILD/log.
 set -u
+umask 022 # cordond refuses a policy that others may write
 build=$1 suite=$2
 shift 2
 log=$build/log

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# summary: single packets through the kernel's rules: place, gateway, openings, guards
+# summary: single packets through the kernel's rules: place, gateway, openings, guards, evasions
 #
 # 50-packets.sh BUILD
 set -u
@@ -12,5 +12,9 @@ done
 user=
 [ "$(id -u)" = 0 ] || user=-Ur
 unshare ${user:+$user} -n true 2>/dev/null || { echo "SKIP: no namespaces allowed"; exit 77; }
-PYTHONDONTWRITEBYTECODE=1 exec unshare ${user:+$user} -n python3 "$here/cases.py" \
-	"$build/cordon" "$build/cordond"
+export PYTHONDONTWRITEBYTECODE=1
+bad=0
+for set in cases evasions; do
+	unshare ${user:+$user} -n python3 "$here/$set.py" "$build/cordon" "$build/cordond" || bad=1
+done
+exit $bad

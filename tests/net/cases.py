@@ -35,17 +35,18 @@ allow:
     - {service: [smb, netbios], from: 10.30.0.7, id: files}
     - {service: rdp, from: 10.1.0.5}
     - {service: [snmp, ping], from: gateway, id: watch}
+    - {service: icmp/8-13, from: 10.30.0.77, id: types}
   outbound:
     - {service: dns, to: gateway}
     - {service: http, to: 10.30.0.0/24}
     - {service: tcp/8530, to: 10.30.0.7, id: updates}
-    - {service: [smb, tcp/8001], to: far, id: far}
+    - {service: [smb, tcp/8001, telnet], to: far, id: far}
 """,
     "hosts/far.yaml": """host: far
 addresses: [10.21.0.30]
 allow:
   inbound:
-    - {service: [smb, tcp/8002], from: h, id: near}
+    - {service: [smb, tcp/8002, tcp/23], from: h, id: near}
   outbound:
     - {service: tcp/49152-65535, to: 10.20.8.0/24, id: high}
 """,
@@ -60,7 +61,7 @@ SMB1_NEGOTIATE = bytes.fromhex("00000054ff534d4272000000001801280000000000000000
 SMB2_NEGOTIATE = bytes.fromhex("00000068fe534d4240000000000000000000").ljust(108, b"\0")
 SMB3_ENCRYPTED = bytes.fromhex("00000100fd534d42").ljust(80, b"\0")
 NBSS_REQUEST = bytes.fromhex("81000044") + b"\x20" + b"CK" * 16 + b"\0\x20" + b"CA" * 16 + b"\0"
-RDP_COOKIE = bytes.fromhex("0300002a25e00000000000") + b"Cookie: mstshash=a\r\n" + bytes.fromhex("0100080003000000")
+RDP_COOKIE = bytes.fromhex("0300002722e00000000000") + b"Cookie: mstshash=a\r\n" + bytes.fromhex("0100080003000000")
 RDP_NEG = bytes.fromhex("030000130ee000000000000100080003000000")
 RDP_BARE = bytes.fromhex("0300000b06e00000000000")
 S7_CONNECT = bytes.fromhex("0300001611e00000000100c0010ac1020100c2020102")
@@ -214,6 +215,10 @@ def answers(gw, check):
     conn = Conn(gw, APP, H, 1433)
     check("allowed connection opens", bool(conn.opened))
     check("it carries data", conn.send(TDS) and conn.answer(payload=TDS))
+    for ask, answer in ((8, 0), (13, 14)):  # both ends of a range of types
+        there, back = ("10.30.0.77", H, P.ICMP, 700 + ask, ask), (H, "10.30.0.77", P.ICMP, 700 + ask, answer)
+        check("ICMP %d" % ask, gw.through("out0", P.packet(*there))[0])
+        check("ICMP %d, its answer" % answer, gw.through("lan8", P.packet(*back))[0])
     # an error about it comes back, one about nothing does not
     inner = P.packet(APP, H, P.TCP, conn.sport, 1433, P.ACK, seq=conn.seq)[:28]
     gw.settle()
@@ -291,6 +296,8 @@ def openings(gw, check):
         conn = Conn(gw, APP, H, 23)  # telnet: short segments are usual
         first, rest = conn.send(SMB2_NEGOTIATE[:cut]), conn.send(SMB2_NEGOTIATE[cut:])
         check("SMB cut after %d bytes, telnet" % cut, (first, rest), (True, cut > 4))
+    check("one letter, but only the client's side says telnet", Conn(gw, H, "10.21.0.30", 23).send(b"l"), False)
+    check("watched host: one letter first", Conn(gw, OTHER, WATCHED, 1433).send(b"l"))
     check("telnet's single letters", all(map(Conn(gw, APP, H, 23).send, (b"l", b"s", b"\r\n"))))
     for name, port, data in (("S7", 102, S7_CONNECT), ("TDS", 1433, TDS), ("HTTP", 1433, HTTP)):
         conn = Conn(gw, APP, H, port)

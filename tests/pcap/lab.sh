@@ -16,6 +16,7 @@ trap 'rm -rf "$work"' EXIT
 bad=0 done=0
 
 cat >"$work/known" <<'END'
+hostile-names    1 "smb1_in_use":true "native_os":"\u001B]0;\u0007
 other-benign     0
 rdp-port8080     1 "dest_port":8080 "app_proto":"rdp" "cookie":"lab" "selected":"ssl"
 rdp-standard-v6  1 "dest_port":3389 "app_proto":"rdp" "selected":"rdp" "client_name":"lab" "cliprdr"
@@ -63,6 +64,8 @@ for name; do
 		fail "$name.pcap: no summary at the end"
 	python3 -c 'import json, sys; [json.loads(l) for l in open(sys.argv[1])]' "$work/out" ||
 		fail "$name.pcap: no JSON"
+	[ "$(LC_ALL=C tr -d '\n\040-\177' <"$work/out" | wc -c)" = 0 ] ||
+		fail "$name.pcap: not plain ASCII, and it may reach a terminal"
 	known "$name" "$work/out"
 	if [ -n "$update" ]; then
 		cp "$work/out" "$here/$name.jsonl"

@@ -205,6 +205,23 @@ static void fragments(void **state)
 	frag_pool_free(p);
 }
 
+/* SCTP has ports, too, and a header of 12 bytes. */
+static void sctp(void **state)
+{
+	(void)state;
+	put(ip4, 20);
+	buf[3] = 36;
+	buf[9] = 132;
+	PUT(0x12, 0x34, 0x0b, 0x59, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 4);
+	assert_int_equal(decode(LINK_RAW, buf_len), DECODE_OK);
+	assert_int_equal(view.sport, 0x1234);
+	assert_int_equal(view.dport, 2905);
+	assert_int_equal(view.payload_len, 4);
+	assert_int_equal(decode(LINK_RAW, 31), DECODE_SHORT);
+	buf[3] = 31;
+	assert_int_equal(decode(LINK_RAW, 31), DECODE_MALFORMED);
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, empty)
 
 int main(void)
@@ -213,6 +230,7 @@ int main(void)
 		TEST(link_types),
 		TEST(ip6_extensions),
 		TEST(bad_lengths),
+		TEST(sctp),
 		TEST(nflog),
 		TEST(fragments),
 	};

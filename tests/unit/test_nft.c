@@ -241,6 +241,53 @@ static void test_elements(void **state)
 	free(a);
 }
 
+/* Blocks, and which packets were logged, as packets leave it behind. */
+static struct ruleset *logging(uint32_t generation)
+{
+	struct rs_builder *b = rsb_new();
+	uint32_t out = rsb_chain(b, "out", &(struct rs_chain){ .hook = RS_HOOK_OUTPUT });
+	uint32_t logged = rsb_set(b, "logged4", &(struct rs_set){ .key = { RS_T_IP4 },
+	    .nkeys = 1, .size = 100, .dynamic = true, .timeout = true, .timeout_s = 60,
+	    .keep = true });
+
+	rsb_set(b, "blocks4", &(struct rs_set){ .key = { RS_T_IP4 }, .nkeys = 1,
+	    .size = LIMIT, .timeout = true, .keep = true });
+	rsb_rule(b, out, "");
+	rsb_op(b, &(struct rs_op){ .code = RS_OP_UPDATE, .set = logged, .nfields = 1,
+	    .field = { RS_IP_DADDR } });
+	return finish(b, generation);
+}
+
+/* What was logged is forgotten when asked for, and only then; blocks are not. */
+static void test_forget(void **state)
+{
+	struct ruleset *a = logging(1), *b = logging(2), *none = small(3, 1, GOOD);
+	struct nft *n;
+
+	(void)state;
+	LAB();
+	n = opened();
+	apply(n, NULL, a, NULL);
+	assert_int_equal(nft_elem_add(n, "blocks4", "\1\2\3\4", 4, 60), 0);
+	send_udp("127.0.0.1", 9, 1);
+	apply(n, a, b, NULL);
+	assert_int_equal(elements(n, "logged4").count, 1);
+	assert_int_equal(nft_forget(n, b), 0);
+	assert_int_equal(elements(n, "logged4").count, 0);
+	assert_int_equal(elements(n, "blocks4").count, 1);
+	send_udp("127.0.0.1", 9, 1);
+	assert_int_equal(elements(n, "logged4").count, 1);
+	apply(n, b, a, NULL); /* what is there is still known */
+	assert_int_equal(elements(n, "blocks4").count, 1);
+	apply(n, a, none, NULL);
+	assert_int_equal(nft_forget(n, none), 0);
+	assert_int_equal(nft_forget(n, a), -ENOENT);
+	clean(n);
+	free(a);
+	free(b);
+	free(none);
+}
+
 /* Another process applied `a`, blocked an address, counted 2 packets, and is gone. */
 static void leave_behind(const struct ruleset *a)
 {
@@ -637,6 +684,7 @@ int main(void)
 	static const struct CMUnitTest owned[] = {
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_elements),
+		cmocka_unit_test(test_forget),
 		cmocka_unit_test(test_adopt_orphan),
 		cmocka_unit_test(test_adopt_plain),
 		cmocka_unit_test(test_refused),
@@ -649,6 +697,7 @@ int main(void)
 	};
 	static const struct CMUnitTest shared[] = {
 		cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_forget),
 		cmocka_unit_test(test_adopt_orphan),
 		cmocka_unit_test(test_adopt_plain),
 		cmocka_unit_test(test_refused),

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* summary: cordon diff: what a change of policy opens, closes and weakens */
+#include <stdlib.h>
+#include <string.h>
+
+#include <cordon/diag.h>
+#include <cordon/diff.h>
+
+#include "cli/cli.h"
+#include "cli/diffout.h"
+#include "cli/gittree.h"
+#include "cli/load.h"
+#include "cli/out.h"
+#include "cli/verb.h"
+
+enum fail_on { FAIL_NEVER, FAIL_OPENED, FAIL_EXPOSURE, FAIL_ANY };
+
+static int parse_fail_on(enum fail_on *ret)
+{
+	static const char *const words[] = { [FAIL_OPENED] = "opened",
+		[FAIL_EXPOSURE] = "exposure", [FAIL_ANY] = "any" };
+	const char *s = cli_opt("fail-on");
+
+	*ret = FAIL_NEVER;
+	if (s == NULL)
+		return CLI_OK;
+	for (int i = FAIL_OPENED; i <= FAIL_ANY; i++) {
+		if (strcmp(words[i], s) == 0) {
+			*ret = (enum fail_on)i;
+			return CLI_OK;
+		}
+	}
+	return cli_usage("--fail-on takes opened, exposure or any, not \"%s\"", s);
+}
+
+static bool has_failed(enum fail_on on, const struct diff *d)
+{
+	switch (on) {
+	case FAIL_NEVER:
+		return false;
+	case FAIL_OPENED:
+		return d->opened.n > 0 || d->exposure.n > 0;
+	case FAIL_EXPOSURE:
+		return d->exposure.n > 0;
+	case FAIL_ANY:
+		return !diff_is_empty(d);
+	}
+	return false;
+}
+
+/* Diagnostics of one side say which: both have files of the same names. */
+static int load_side(const char *which, const char *operand, struct fs **ret)
+{
+	char *dir = NULL, counts[64], *safe;
+	struct diaglist d;
+	int rc = gittree_is(operand) ? gittree_extract(operand, &dir) : CLI_OK;
+
+	if (rc != CLI_OK)
+		return rc;
+	diag_init(&d);
+	rc = load_policy(dir != NULL ? dir : operand, &d, ret);
+	gittree_remove(dir);
+	if (d.errors > 0) {
+		safe = out_escaped(operand, strlen(operand));
+		load_counts(&d, counts, sizeof(counts));
+		diag_print(&d, stderr, out_wants_colour(stderr));
+		cli_warnx("%s policy %s: %s", which, safe != NULL ? safe : "?", counts);
+		free(safe);
+	}
+	diag_free(&d);
+	return rc;
+}
+
+static int show(const struct diff *d, const struct fs *old, const struct fs *new)
+{
+	if (cli.format == FORMAT_JSON)
+		return diffout_json(d) == 0 ? CLI_OK : CLI_SYSTEM;
+	if (cli.format == FORMAT_MARKDOWN)
+		diffout_markdown(stdout, d, old, new);
+	else
+		diffout_text(stdout, d, old, new, cli.colour);
+	return CLI_OK;
+}
+
+int verb_diff(int argc, char **argv)
+{
+	struct fs *old = NULL, *new = NULL;
+	struct diff *d = NULL;
+	enum fail_on on;
+	int64_t at;
+	int rc, rc_new;
+
+	(void)argc;
+	if ((rc = cli_time(&at)) != CLI_OK || (rc = parse_fail_on(&on)) != CLI_OK)
+		return rc;
+	/* Both, so that all errors are seen at once. */
+	rc = load_side("old", argv[1], &old);
+	rc_new = load_side("new", argv[2], &new);
+	if (rc == CLI_OK)
+		rc = rc_new;
+	if (rc == CLI_OK && rules_diff(old, new, at, &d) == -1) {
+		cli_warnx("out of memory");
+		rc = CLI_SYSTEM;
+	}
+	if (rc == CLI_OK)
+		rc = show(d, old, new);
+	if (rc == CLI_OK && has_failed(on, d))
+		rc = CLI_DIFFERENT;
+	diff_free(d);
+	free(old);
+	free(new);
+	return rc;
+}
