@@ -69,7 +69,9 @@ class Cordon:
     def ready(self):
         if self.proc.poll() is not None:
             raise RuntimeError('cordond ended with status %d' % self.proc.returncode)
-        return self.live('status')[0] == 0
+        code, out, _ = self.live('status', '--format', 'json')
+        # the sensor too: it is started beside the rest, and hears nothing before
+        return code == 0 and json.loads(out)['sensor']['up'] and json.loads(out)['sensor']['handles'] > 0
 
     def alive(self):
         return self.proc is not None and self.proc.poll() is None
