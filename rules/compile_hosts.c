@@ -353,6 +353,18 @@ static void host_way(struct compile *c, const struct fam *f, enum way w,
 	map_ranges(c, f, w, s, host, f->proto_map[w], false);
 }
 
+/* One port with one kind of grant: an element of the map, no chain of its own.  (A map
+ * holds a key once.) */
+static bool is_alone(const struct scratch *s, size_t at, size_t n)
+{
+	const struct want *w = &s->wants[at];
+
+	return single_port(w) &&
+	    (at == 0 || w[-1].proto != w->proto || w[-1].lo != w->lo || w[-1].hi != w->hi) &&
+	    (at + n == s->n || w[n].proto != w->proto || w[n].lo != w->lo ||
+		w[n].hi != w->hi);
+}
+
 /* What the side grants to whom, noted when the connection opens: a rule's labels. */
 static void host_grants(struct compile *c, const struct fam *f, enum fs_dir dir,
     struct scratch *s, const struct netaddr *host)
@@ -391,7 +403,11 @@ static void host_grants(struct compile *c, const struct fam *f, enum fs_dir dir,
 			lists_settle(c, f, &s->l, &t, &end);
 			lists_remember(c, &s->l, &key, &end);
 		}
-		if (!c->failed && !end.empty)
+		if (c->failed || end.empty)
+			continue;
+		if (is_alone(s, i, n))
+			map_port(c, f->grant_map[dir], host, w, RS_JUMP, end.chain, id_of(c, w));
+		else
 			add_entry(c, s, w, end.chain, false);
 	}
 	map_ranges(c, f, dir == FS_IN ? FWD_IN : FWD_OUT, s, host, f->grant_range[dir], true);

@@ -207,11 +207,12 @@ static uint32_t list_chain(
 {
 	crypto_generichash_state st;
 	char name[RS_NAME_MAX];
-	uint64_t what = t->nlabels;
+	uint64_t what = (uint64_t)t->field << 32 | t->nlabels;
 	uint32_t chain;
 
+	/* all that the rules are made of: the end they test, and what a hit means */
 	for (uint32_t i = 0; i < t->nlabels; i++)
-		what = what << 8 | t->label[i];
+		what ^= (uint64_t)t->label[i] << (8 * (i + 1));
 	compile_hash_start(&st, what);
 	for (size_t i = 0; i < l->nparts; i++)
 		if (l->parts[i].n > 0)
