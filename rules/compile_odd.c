@@ -13,6 +13,8 @@
  * server goes on.  Where no rule grants SMB or RDP such packets are looked at like the
  * first ones; where one does they may stand in the middle of a session, and pass. */
 
+enum { PORTS_MAX = 256 }; /* of a range that grants; wider ones are not elements */
+
 static void speaks_of(struct compile *c, const struct fs_host *h, enum fs_dir dir,
     uint16_t port)
 {
@@ -36,8 +38,9 @@ static void speaks_rule(struct compile *c, const struct fs_rule *r)
 	for (uint32_t k = 0; k < r->services.count; k++) {
 		const struct fs_service *s = fs_service(c->fs, r->services.first + k);
 
-		for (uint32_t port = s->lo; s->proto == IPPROTO_TCP && s->grants != 0 &&
-		     port <= s->hi; port++)
+		if (s->proto != IPPROTO_TCP || s->grants == 0 || s->hi - s->lo >= PORTS_MAX)
+			continue;
+		for (uint32_t port = s->lo; port <= s->hi; port++)
 			speaks_of(c, fs_host(c->fs, r->host), r->dir, (uint16_t)port);
 	}
 }

@@ -27,11 +27,13 @@ demo: deps
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(abspath $(BUILD)) sh tests/lab/demo.sh
 
+# All three are run, whatever fails in the first.
 check: deps
-	@echo "== gcc" && $(MAKE) --no-print-directory check-quick CC=gcc BUILD=$(BUILD)
-	@echo "== clang" && $(MAKE) --no-print-directory check-unit CC=clang BUILD=$(BUILD)/clang
-	@echo "== sanitizers" && $(MAKE) --no-print-directory check-asan CC=gcc
-	@sh tests/lib/total.sh $(BUILD) $(BUILD)/clang $(BUILD)/san
+	@bad=0; make="$(MAKE) --no-print-directory"; \
+	echo "== gcc"; $$make check-quick CC=gcc BUILD=$(BUILD) || bad=1; \
+	echo "== clang"; $$make check-unit CC=clang BUILD=$(BUILD)/clang || bad=1; \
+	echo "== sanitizers"; $$make check-asan CC=gcc BUILD=$(BUILD) || bad=1; \
+	sh tests/lib/total.sh $(BUILD) $(BUILD)/clang $(BUILD)/san || bad=1; exit $$bad
 
 check-quick: all $(UNIT)
 	@sh tests/lib/run.sh $(abspath $(BUILD)) tests/suite $(T)

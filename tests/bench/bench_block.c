@@ -97,9 +97,9 @@ static void send_frame(int fd, const struct frame *f)
 /* ---- what the kernel tells of table inet cordon ---- */
 
 /* The element of set block4 with this key, in one read of messages. */
-static bool told(const uint8_t *buf, size_t len, struct in_addr src)
+static bool told(uint8_t *buf, size_t len, struct in_addr src)
 {
-	const struct nlmsghdr *h = (const void *)buf;
+	struct nlmsghdr *h = (void *)buf;
 
 	for (; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len))
 		if (h->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM) &&

@@ -11,16 +11,20 @@ static struct sample text = { .what = "nft -f, empty table" },
 		     kernel = { .what = "  of that the kernel's transaction" };
 static struct nft_stats cold_stats, change_stats;
 
-static void time_text(const char *path)
+/* False: nft cannot load so much in one transaction here, which takes the system's
+ * root. */
+static bool time_text(const char *path)
 {
 	char command[256];
 	double start;
 
-	snprintf(command, sizeof(command), "nft -f %s", path);
+	snprintf(command, sizeof(command), "nft -f %s 2>/dev/null", path);
 	start = bench_ms();
-	must(system(command) == 0, command);
+	if (system(command) != 0)
+		return false;
 	sample_add(&text, bench_ms() - start);
 	must(system("nft delete table inet cordon") == 0, "nft delete");
+	return true;
 }
 
 /* False: the socket buffer may not grow, which takes the system's root. */
@@ -65,6 +69,10 @@ static void report(const struct ruleset *rs, double build_ms)
 	    rs->table[RS_CHAINS].count, build_ms);
 	if (peer != NULL)
 		sample_row(&text, NULL);
+	else
+		printf(
+		    "  nft -f: refused here (its text loads where the system's root runs "
+		    "this)\n");
 	sample_row(&cold, peer);
 	printf("  %-38s %u messages, %u bytes; last: %.1f ms to build, %.1f ms in the "
 	       "kernel\n",
@@ -91,7 +99,7 @@ static double write_text(const struct ruleset *rs, char *path)
 int main(int argc, char **argv)
 {
 	int rounds = argc == 4 ? atoi(argv[1]) : 0;
-	char path[] = "/tmp/bench_nft.XXXXXX";
+	char path[] = P_tmpdir "/bench_nft.XXXXXX";
 	struct ruleset *rs, *next;
 	struct fs *fs;
 	double build_ms;
@@ -113,7 +121,7 @@ int main(int argc, char **argv)
 	next = bench_compile(fs, 2);
 	free(fs);
 	build_ms = write_text(rs, path);
-	for (int i = 0; i < rounds; i++) {
+	for (int i = 0, nft_can = 1; i < rounds; i++) {
 		if (!time_ours(rs, next)) {
 			printf(
 			    "  SKIP: so large a transaction needs a socket buffer that "
@@ -121,7 +129,7 @@ int main(int argc, char **argv)
 			unlink(path);
 			return 0;
 		}
-		time_text(path);
+		nft_can = nft_can && time_text(path);
 	}
 	unlink(path);
 	report(rs, build_ms);

@@ -42,11 +42,12 @@ for n; do
 		echo $((($(now) - start) / 1000)) | awk '{ print $1 / 1000 }' >>/run/ours
 		nft delete table inet cordon || exit 1
 		start=$(now)
-		"$BUILD/cordon" compile "$top/$n" >/run/text && nft -f /run/text || exit 1
+		"$BUILD/cordon" compile "$top/$n" >/run/text || exit 1
+		i=$((i + 1))
+		nft -f /run/text 2>/dev/null || continue # not as the root of a namespace
 		echo $((($(now) - start) / 1000)) | awk '{ print $1 / 1000 }' >>/run/peer
 		nft delete table inet cordon || exit 1
-		i=$((i + 1))
 	done
 	row "$n hosts: cordond, tree -> kernel" /run/ours
-	row "$n hosts: cordon compile and nft -f" /run/peer
+	[ ! -s /run/peer ] || row "$n hosts: cordon compile and nft -f" /run/peer
 done

@@ -19,7 +19,10 @@ PEERS = ["10.1.0.5", "10.1.0.0/24", "10.30.0.7", "10.30.0.10-10.30.0.17", "172.1
          "10.30.8.0/21", "fd00:1:1::/48"]
 GROUPS = {"jump": ["10.1.0.5", "fd00:1::5", "10.1.0.128/25"],
           "apps": ["10.30.0.0/24", "fd00:1:0:7::/64", "jump"],
-          "far": ["172.16.9.0-172.16.9.8", "h0"]}
+          "far": ["172.16.9.0-172.16.9.8", "h0"],
+          # more ranges than stand in a chain by themselves
+          "many": ["10.30.%d.%d-10.30.%d.%d" % (n, n, n, n + 9) for n in range(100, 110)] +
+                  ["fd00:1:%x::/64" % n for n in range(16, 34, 2)] + ["172.16.20.%d" % n for n in range(0, 40, 2)]}
 OWN_SERVICES = """plc: {ports: [tcp/102, udp/102], short_opening: allow}
 files: {ports: [tcp/4450-4453], speaks: smb}
 cell: {bundle: [plc, snmp, tcp/8081, tcp/139]}
@@ -84,7 +87,7 @@ class Tree:
 
     def peers(self, host):
         others = [h for h in self.hosts if h != host]
-        pool = PEERS + list(GROUPS) + others * 3 + ["gateway"]
+        pool = PEERS + list(GROUPS) + ["many"] + others * 3 + ["gateway"]
         return ["any"] if self.rng.random() < .15 else self.rng.sample(pool, self.rng.randint(1, 4))
 
     def rule(self, host, out):
