@@ -144,9 +144,6 @@ const struct diag_code diag_codes[] = {
 	{ "CRD084", "on-loss-not-enforced", DIAG_WARNING,
 	    "`on_loss: closed` is not enforced by this version: SMB and RDP stay open.",
 	    "Do not rely on it yet." },
-	{ "CRD085", "tests-not-run", DIAG_WARNING,
-	    "Assertions are checked for form only: this version does not run them.",
-	    "Use `cordon explain` meanwhile." },
 
 	/* limits and system */
 	{ "CRD090", "too-large", DIAG_ERROR, "The policy or ruleset is too large.",

@@ -2,6 +2,7 @@
 /* summary: comparing two policies: the whole of it, and what a region is made of */
 #include "rules/diff.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -298,7 +299,8 @@ int rules_diff(const struct fs *old, const struct fs *new, int64_t at, struct di
 		d.same_zone = same_zone(old, new);
 		diff_pieces(&d);
 		diff_flows(&d);
-		diff_lists(&d);
+		if (!d.failed)
+			diff_lists(&d);
 		d.failed |= d.arena.failed;
 	}
 	for (int s = 0; s < DIFF_SIDES; s++)
@@ -310,7 +312,7 @@ int rules_diff(const struct fs *old, const struct fs *new, int64_t at, struct di
 		d.out->memory = kept;
 	if (d.failed) {
 		diff_free(d.out);
-		return -1;
+		return d.too_large ? -E2BIG : -ENOMEM;
 	}
 	*ret = d.out;
 	return 0;

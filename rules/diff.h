@@ -27,7 +27,7 @@ struct differ {
 	struct diff_piece *pieces; /* all of both policies' places, in order */
 	size_t npieces, cap_pieces;
 	bool same_zone; /* local time is the same in both */
-	bool failed;
+	bool failed, too_large;
 };
 
 /* diff_ends.c: fill d->pieces. */

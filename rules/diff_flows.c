@@ -291,6 +291,40 @@ static void free_part(struct part *p)
 		region_free(&p->weaker[f]);
 }
 
+/* Results that nobody could read, nor this machine hold. */
+enum { PARTS_MAX = 1 << 20, CHUNK = 256 };
+
+static void check_size(struct part *p)
+{
+	size_t n = p->opened.n + p->closed.n + p->later.n + p->exposed.n + p->asleep.n;
+
+	for (int f = 0; f < SPACE_FACETS; f++)
+		n += p->weaker[f].n;
+	p->d->too_large |= n > PARTS_MAX;
+	p->d->failed |= p->d->too_large;
+}
+
+/* In chunks, so that what is compared at a time stays small. */
+static void compare_changed(struct part *p, const struct space_axes *all,
+    const struct space_axes *changed, const struct space_axes *same)
+{
+	for (size_t i = 0; i < changed->n && !p->d->failed; i += CHUNK) {
+		struct space_axes chunk = { .v = changed->v + i, .n = changed->n - i };
+
+		if (chunk.n > CHUNK)
+			chunk.n = CHUNK;
+		p->changed = &chunk;
+		p->by_dst = true;
+		p->others = all;
+		compare_part(p);
+		p->by_dst = false;
+		p->others = same;
+		if (!p->d->failed)
+			compare_part(p);
+		check_size(p);
+	}
+}
+
 static void compare_family(struct differ *d, struct part *p)
 {
 	struct space_axes all = { 0 }, changed = { 0 }, same = { 0 };
@@ -302,12 +336,7 @@ static void compare_family(struct differ *d, struct part *p)
 	}
 	axes_subtract(&all, &changed, &same);
 	d->failed |= all.failed || changed.failed || same.failed;
-	p->changed = &changed;
-	for (int by_dst = 1; by_dst >= 0 && changed.n > 0 && !d->failed; by_dst--) {
-		p->by_dst = by_dst != 0;
-		p->others = p->by_dst ? &all : &same;
-		compare_part(p);
-	}
+	compare_changed(p, &all, &changed, &same);
 	axes_free(&all);
 	axes_free(&changed);
 	axes_free(&same);
@@ -317,13 +346,16 @@ void diff_flows(struct differ *d)
 {
 	struct part part[2] = { { .d = d, .v = 4 }, { .d = d, .v = 6 } };
 
-	for (int k = 0; k < 2; k++) {
+	for (int k = 0; k < 2 && !d->failed; k++) {
 		compare_family(d, &part[k]);
-		finish_part(&part[k]);
+		if (!d->failed)
+			finish_part(&part[k]);
 	}
-	diff_times(d);
+	if (!d->failed)
+		diff_times(d);
 	for (int k = 0; k < 2; k++) {
-		add_later(&part[k]);
+		if (!d->failed)
+			add_later(&part[k]);
 		free_part(&part[k]);
 	}
 }

@@ -312,7 +312,7 @@ static const struct schema_section host_section = { .what = "host",
 
 static const struct schema_key test_keys[] = {
 	{ "name", S_TEXT, 0, AT(ptest, name), "what it is about", .max = 200 },
-	{ "flow", S_TEXT, SF_REQUIRED, AT(ptest, flow), "SRC -> DST PROTO/PORT", .max = 200 },
+	{ "flow", S_TEXT, SF_REQUIRED, AT(ptest, flow), "SRC -> DST SERVICE", .max = 200 },
 	{ "expect", S_WORD, SF_REQUIRED, AT(ptest, expect), "the verdict",
 	    .words = expect_words },
 	{ "rule", S_TEXT, 0, AT(ptest, rule), "the id of the rule that decides", .max = 96 },

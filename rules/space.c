@@ -129,10 +129,10 @@ struct asked {
 	void *ctx;
 };
 
-/* The host says nothing against anything: its rules need not be looked at. */
-static bool host_free(const struct space *s, enum space_facet facet, uint32_t host)
+/* The host stops nothing, whatever its rules say. */
+static bool host_free(const struct space *s, uint32_t host)
 {
-	return fs_host(s->fs, host)->mode == FS_OBSERVE && facets[facet].grants == 0;
+	return fs_host(s->fs, host)->mode == FS_OBSERVE;
 }
 
 static bool rule_counts(const struct asked *a, uint32_t index, const struct fs_rule *r)
@@ -211,46 +211,12 @@ static void ask_rules(const struct asked *a, uint32_t host)
 	}
 }
 
-/* An observed host's flows that no rule matches are free of its requirements: what the
- * rules leave over.  Boxes whose dst stands for the peer and whose src is one number. */
-static void keep_box(void *ctx, const struct consent *c)
+static void ask_host(const struct asked *a, uint32_t host)
 {
-	struct region_box b = { .dst = c->peer, .key_lo = c->key_lo, .key_hi = c->key_hi };
-
-	region_add(ctx, &b);
-}
-
-static void ask_unmatched(const struct asked *a, uint32_t host, struct region *failed)
-{
-	struct region matched = { 0 }, left = { 0 };
-	struct asked all = *a;
-	struct region_box within = { .dst = a->within.peer, .key_lo = a->within.key_lo,
-		.key_hi = a->within.key_hi };
-
-	all.facet = SPACE_ALLOW;
-	all.fn = keep_box;
-	all.ctx = &matched;
-	ask_rules(&all, host);
-	region_subtract(&within, 1, matched.v, matched.n, &left);
-	for (size_t i = 0; i < left.n; i++) {
-		struct consent c = { left.v[i].dst, left.v[i].key_lo, left.v[i].key_hi };
-
-		a->fn(a->ctx, &c);
-	}
-	failed->failed |= matched.failed || left.failed;
-	region_free(&matched);
-	region_free(&left);
-}
-
-static void ask_host(const struct asked *a, uint32_t host, struct region *failed)
-{
-	if (host_free(a->s, a->facet, host)) {
+	if (host_free(a->s, host))
 		a->fn(a->ctx, &a->within);
-		return;
-	}
-	ask_rules(a, host);
-	if (fs_host(a->s->fs, host)->mode == FS_OBSERVE)
-		ask_unmatched(a, host, failed);
+	else
+		ask_rules(a, host);
 }
 
 /* ---- both sides ---- */
@@ -296,7 +262,7 @@ static void ask_far(const struct pairing *p, uint32_t host, struct region_axis f
 		.within = { p->near, c->key_lo, c->key_hi }, .fn = second_consent,
 		.ctx = &x };
 
-	ask_host(&a, host, p->out);
+	ask_host(&a, host);
 }
 
 static const struct place *place_from(const struct space *s, uint8_t v, region_addr addr,
@@ -326,7 +292,7 @@ static void pair_interval(const struct pairing *p, struct region_axis far,
 	for (; at < end && at->at.lo <= far.hi; at++) {
 		struct region_axis in, before;
 
-		if (host_free(p->s, p->q->facet, at->host))
+		if (host_free(p->s, at->host))
 			continue;
 		region_axis_meet(&at->at, &far, &in);
 		if (in.lo > far.lo) {
@@ -373,7 +339,7 @@ static void pair_places(struct pairing *p, enum fs_dir dir, const struct space_a
 			a.within.peer.hi = far->v[far->n - 1].hi;
 			a.within.key_lo = p->q->key_lo;
 			a.within.key_hi = p->q->key_hi;
-			ask_host(&a, at->host, p->out);
+			ask_host(&a, at->host);
 		}
 	}
 }

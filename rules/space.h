@@ -13,9 +13,9 @@
 enum space_facet {
 	SPACE_ALLOW,      /* fs_judge() allows them */
 	SPACE_ALWAYS,     /* so too without any rule that ends or has a schedule */
-	SPACE_SMB,        /* allowed tcp, SMB may be spoken: fs_verdict.grants */
+	SPACE_SMB,        /* allowed tcp where every side that enforces grants SMB */
 	SPACE_RDP,
-	SPACE_NO_NLA,     /* RDP may be spoken, fs_verdict.require lacks it */
+	SPACE_NO_NLA,     /* RDP likewise, and no side that enforces requires it */
 	SPACE_NO_SMB2,    /* SMB likewise */
 	SPACE_NO_SIGNING,
 	SPACE_EVER,       /* SMB or RDP, also by rules that are outside their schedule */

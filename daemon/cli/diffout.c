@@ -12,6 +12,7 @@ enum { SOURCES_SHOWN = 8 };
 struct writer {
 	FILE *f;
 	const struct fs *fs[2];
+	const struct diff_changes *modes;
 	bool colour, markdown;
 };
 
@@ -183,21 +184,65 @@ static void heading(const struct writer *w, const char *title, size_t n, enum ou
 		fprintf(w->f, "%s%s (%zu)%s\n", tone(w, t), title, n, tone(w, TONE_PLAIN));
 }
 
+/* The host whose change of mode is behind the region, if one is. */
+static const char *observed_by(const struct writer *w, const struct diff_region *r)
+{
+	for (size_t i = 0; i < r->ncauses; i++) {
+		if (r->causes[i].rule != NULL)
+			continue;
+		for (size_t k = 0; k < w->modes->n; k++) {
+			if (strcmp(w->modes->v[k].subject, r->causes[i].host) == 0)
+				return r->causes[i].host;
+		}
+	}
+	return NULL;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* "All but what the rules say" is many regions; of a host that is observed (or no longer
+ * is) a person wants only this to be said. */
+static void observed_rows(const struct writer *w, const struct diff_regions *l,
+    const char *mark, enum out_tone t)
+{
+	const char **name = calloc(l->n + 1, sizeof(*name));
+	size_t n = 0;
+
+	if (name == NULL)
+		return;
+	for (size_t i = 0; i < l->n; i++) {
+		name[n] = observed_by(w, &l->v[i]);
+		n += name[n] != NULL;
+	}
+	qsort(name, n, sizeof(*name), by_name);
+	for (size_t i = 0, k; i < n; i = k) {
+		for (k = i + 1; k < n && strcmp(name[i], name[k]) == 0;)
+			k++;
+		fprintf(w->f, w->markdown ? "- " : "  %s%s%s ", tone(w, t), mark,
+		    tone(w, TONE_PLAIN));
+		foreign(w, name[i]);
+		fprintf(w->f, " in observe mode: whatever its rules do not allow, from and to"
+			      " it (%zu region%s in JSON)\n", k - i, k - i == 1 ? "" : "s");
+	}
+	free(name);
+}
+
 static void regions(const struct writer *w, const struct diff_regions *l,
     const char *title, const char *mark, enum out_tone t)
 {
-	size_t rows = 0;
-
-	for (size_t i = 0; i < l->n; i++)
-		rows += i == 0 || !same_but_source(&l->v[i - 1], &l->v[i]);
-	if (rows == 0)
+	if (l->n == 0)
 		return;
-	heading(w, title, rows, t);
+	heading(w, title, l->n, t);
 	for (size_t i = 0, n; i < l->n; i += n) {
 		for (n = 1; i + n < l->n && same_but_source(&l->v[i], &l->v[i + n]);)
 			n++;
-		region_row(w, &l->v[i], n, mark, t);
+		if (observed_by(w, &l->v[i]) == NULL)
+			region_row(w, &l->v[i], n, mark, t);
 	}
+	observed_rows(w, l, mark, t);
 }
 
 static const char *const titles[DIFF_LISTS] = {
@@ -206,6 +251,14 @@ static const char *const titles[DIFF_LISTS] = {
 	[DIFF_TIMES] = "Validity of rules",
 	[DIFF_TRUST] = "Trust and settings",
 };
+
+static void value(const struct writer *w, const char *s)
+{
+	if (s != NULL && *s != '\0')
+		foreign(w, s);
+	else
+		fputs("(none)", w->f);
+}
 
 static void change_row(const struct writer *w, const struct diff_change *c)
 {
@@ -216,17 +269,13 @@ static void change_row(const struct writer *w, const struct diff_change *c)
 		foreign(w, c->what);
 	}
 	fputs(": ", w->f);
-	if (c->old != NULL && c->new != NULL && strcmp(c->old, c->new) == 0)
-		fputs("changed, as before", w->f);
-	else if (c->old != NULL && *c->old != '\0')
-		foreign(w, c->old);
-	else
-		fputs("(none)", w->f);
-	fputs(w->markdown ? " → " : " -> ", w->f);
-	if (c->new != NULL && *c->new != '\0')
-		foreign(w, c->new);
-	else
-		fputs("(none)", w->f);
+	if (c->old != NULL && c->new != NULL && strcmp(c->old, c->new) == 0) {
+		fputs("changed, ", w->f); /* read by other rules or another clock */
+	} else {
+		value(w, c->old);
+		fputs(w->markdown ? " → " : " -> ", w->f);
+	}
+	value(w, c->new);
 	if (c->weaker)
 		fprintf(w->f, w->markdown ? " **weaker**" : " %sweaker%s",
 		    tone(w, TONE_WARN), tone(w, TONE_PLAIN));
@@ -259,7 +308,8 @@ static void all(const struct writer *w, const struct diff *d)
 void diffout_text(FILE *f, const struct diff *d, const struct fs *old,
     const struct fs *new, bool colour)
 {
-	struct writer w = { .f = f, .fs = { old, new }, .colour = colour };
+	struct writer w = { .f = f, .fs = { old, new }, .modes = &d->list[DIFF_MODES],
+		.colour = colour };
 
 	all(&w, d);
 }
@@ -267,7 +317,8 @@ void diffout_text(FILE *f, const struct diff *d, const struct fs *old,
 void diffout_markdown(FILE *f, const struct diff *d, const struct fs *old,
     const struct fs *new)
 {
-	struct writer w = { .f = f, .fs = { old, new }, .markdown = true };
+	struct writer w = { .f = f, .fs = { old, new }, .modes = &d->list[DIFF_MODES],
+		.markdown = true };
 
 	fputs(d->exposure.n > 0 ? "## cordon: this change exposes SMB or RDP\n\n"
 				: "## cordon: policy difference\n\n", f);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* summary: cordon diff: what a change of policy opens, closes and weakens */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,6 +83,21 @@ static int show(const struct diff *d, const struct fs *old, const struct fs *new
 	return CLI_OK;
 }
 
+static int compare(const struct fs *old, const struct fs *new, int64_t at,
+    struct diff **ret)
+{
+	switch (rules_diff(old, new, at, ret)) {
+	case 0:
+		return CLI_OK;
+	case -E2BIG:
+		cli_warnx("the difference has more than a million pieces; compare in "
+			  "smaller steps");
+		return CLI_SYSTEM;
+	}
+	cli_warnx("out of memory");
+	return CLI_SYSTEM;
+}
+
 int verb_diff(int argc, char **argv)
 {
 	struct fs *old = NULL, *new = NULL;
@@ -98,10 +114,8 @@ int verb_diff(int argc, char **argv)
 	rc_new = load_side("new", argv[2], &new);
 	if (rc == CLI_OK)
 		rc = rc_new;
-	if (rc == CLI_OK && rules_diff(old, new, at, &d) == -1) {
-		cli_warnx("out of memory");
-		rc = CLI_SYSTEM;
-	}
+	if (rc == CLI_OK)
+		rc = compare(old, new, at, &d);
 	if (rc == CLI_OK)
 		rc = show(d, old, new);
 	if (rc == CLI_OK && has_failed(on, d))

@@ -71,8 +71,8 @@ struct diff {
 	void *memory;
 };
 
-/* Compare at second `at`.  The result refers to both blocks: they outlive it.  0, or
- * -1: no memory. */
+/* Compare at second `at`.  The result refers to both blocks: they outlive it.  0; -ENOMEM;
+ * -E2BIG: the flows that differ fall into more than a million pieces. */
 int rules_diff(const struct fs *old, const struct fs *new, int64_t at, struct diff **ret);
 void diff_free(struct diff *d);
 bool diff_is_empty(const struct diff *d);

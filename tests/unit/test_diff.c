@@ -98,7 +98,7 @@ static void mutate(struct a_policy *p)
 {
 	struct a_host *h = &p->host[rnd(HOSTS)];
 
-	switch (rnd(8)) {
+	switch (rnd(9)) {
 	case 0:
 		h->on = !h->on;
 		break;
@@ -117,6 +117,10 @@ static void mutate(struct a_policy *p)
 		break;
 	case 5:
 		p->gateway = !p->gateway;
+		break;
+	case 6:
+		h->rule[0].require ^= 1 + rnd(7);
+		h->nrules = h->nrules != 0 ? h->nrules : 1;
 		break;
 	default:
 		h->rule[rnd(RULES)] = random_rule();
@@ -250,6 +254,19 @@ static unsigned hits(const struct diff_regions *l, const struct fs_flow *f, unsi
 	return n;
 }
 
+/* What the sides that enforce grant and require; an observed one stops nothing. */
+static void enforced(const struct fs_verdict *v, uint8_t *grants, uint8_t *require)
+{
+	*grants = v->result == FS_ALLOW ? FS_SMB | FS_RDP : 0;
+	*require = 0;
+	for (unsigned i = 0; i < v->nsides && v->result == FS_ALLOW; i++) {
+		if (v->side[i].observed)
+			continue;
+		*grants &= v->side[i].grants;
+		*require |= v->side[i].require;
+	}
+}
+
 /* What exposure the flow adds, from the two verdicts alone. */
 static unsigned exposed(const struct fs_flow *f, const struct fs_verdict *o,
     const struct fs_verdict *n)
@@ -260,20 +277,23 @@ static unsigned exposed(const struct fs_flow *f, const struct fs_verdict *o,
 	} rows[] = { { FS_SMB, FS_REQ_SMB2, DIFF_NO_SMB2 },
 		{ FS_SMB, FS_REQ_SIGNING, DIFF_NO_SIGNING },
 		{ FS_RDP, FS_REQ_NLA, DIFF_NO_NLA } };
+	uint8_t og, or, ng, nr;
 	unsigned why = 0;
 
+	enforced(o, &og, &or);
+	enforced(n, &ng, &nr);
 	if (f->proto != 6 || n->result != FS_ALLOW)
 		return 0;
 	if (o->result != FS_ALLOW)
-		return n->grants != 0 || f->dport == 139 || f->dport == 445 ||
+		return ng != 0 || f->dport == 139 || f->dport == 445 ||
 			f->dport == 3389 ? DIFF_OPENED : 0;
-	if (n->grants & ~o->grants & FS_SMB)
+	if (ng & ~og & FS_SMB)
 		why |= DIFF_SMB;
-	if (n->grants & ~o->grants & FS_RDP)
+	if (ng & ~og & FS_RDP)
 		why |= DIFF_RDP;
 	for (size_t i = 0; i < 3; i++) {
-		if ((n->grants & rows[i].grant) && !(n->require & rows[i].require) &&
-		    (!(o->grants & rows[i].grant) || (o->require & rows[i].require)))
+		if ((ng & rows[i].grant) && !(nr & rows[i].require) &&
+		    (!(og & rows[i].grant) || (or & rows[i].require)))
 			why |= rows[i].why;
 	}
 	return why;
@@ -420,10 +440,66 @@ static void agrees_with_brute_force(void **state)
 	assert_true(given != NULL || changed > 1000);
 }
 
+/* ---- single cases ---- */
+
+static struct fs *one_rule(uint8_t grants, uint8_t require, int64_t expires)
+{
+	struct fs_builder *b = fsb_new();
+	uint32_t a = ft_host(b, "a", "10.20.8.11", true, FS_ENFORCE);
+	struct fs *fs;
+
+	ft_rule(b, a, (struct ft_rule){ .id = "a/in/x", .proto = 6, .lo = 8080,
+		.grants = grants, .require = require, .peers = "10.1.0.0/24",
+		.expires = expires });
+	fs = fsb_finish(b);
+	fsb_free(b);
+	assert_non_null(fs);
+	return fs;
+}
+
+/* Nothing but one property of one rule differs. */
+static void one_property_alone(void **state)
+{
+	static const struct {
+		uint8_t grants[2], require[2];
+		int64_t expires[2];
+		size_t exposed, times, trust;
+		unsigned why;
+	} rows[] = {
+		{ { FS_RDP, FS_RDP }, { FS_REQ_NLA, 0 }, { 0, 0 }, 1, 0, 1, DIFF_NO_NLA },
+		{ { FS_RDP, FS_RDP }, { 0, FS_REQ_NLA }, { 0, 0 }, 0, 0, 1, 0 },
+		{ { 0, FS_SMB }, { 0, 0 }, { 0, 0 }, 1, 0, 0,
+		    DIFF_SMB | DIFF_NO_SMB2 | DIFF_NO_SIGNING },
+		{ { 0, 0 }, { 0, 0 }, { now + 5, 0 }, 0, 1, 0, 0 },
+		{ { 0, 0 }, { 0, 0 }, { now - 5, now - 9 }, 0, 1, 0, 0 },
+		{ { FS_SMB, FS_SMB }, { 7, 7 }, { now + 5, now + 5 }, 0, 0, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fs *o = one_rule(rows[i].grants[0], rows[i].require[0],
+			      rows[i].expires[0]),
+			  *n = one_rule(rows[i].grants[1], rows[i].require[1],
+			      rows[i].expires[1]);
+		struct diff *d;
+
+		assert_int_equal(rules_diff(o, n, now, &d), 0);
+		assert_int_equal(d->opened.n + d->closed.n, 0);
+		assert_int_equal(d->exposure.n, rows[i].exposed);
+		assert_int_equal(d->exposure.n > 0 ? d->exposure.v[0].why : 0, rows[i].why);
+		assert_int_equal(d->list[DIFF_TIMES].n, rows[i].times);
+		assert_int_equal(d->list[DIFF_TRUST].n, rows[i].trust);
+		diff_free(d);
+		free(o);
+		free(n);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(agrees_with_brute_force),
+		cmocka_unit_test(one_property_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
