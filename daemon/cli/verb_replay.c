@@ -263,12 +263,12 @@ static void row_text(struct out_table *t, const struct judged *j)
 
 static void summary_text(size_t flows, const struct counts *n)
 {
-	printf("%zu flow%s: %llu allowed, %llu denied, %llu not ours; %llu exposures; "
+	printf("%zu flow%s: %llu allowed, %llu denied, %llu not ours; %llu exposure%s; "
 	       "%llu packets, %llu of them not understood%s\n",
 	    flows, flows == 1 ? "" : "s", (unsigned long long)n->verdict[FS_ALLOW],
 	    (unsigned long long)n->verdict[FS_DENY],
 	    (unsigned long long)n->verdict[FS_PASS], (unsigned long long)n->exposure,
-	    (unsigned long long)n->packets, (unsigned long long)n->undecoded,
+	    n->exposure == 1 ? "" : "s", (unsigned long long)n->packets, (unsigned long long)n->undecoded,
 	    n->broken_off ? "; the capture is cut" : "");
 }
 

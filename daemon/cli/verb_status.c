@@ -131,7 +131,8 @@ static void print_engine(const json_t *e)
 	count(e, "suppressed", "packets told as counts, ", TONE_PLAIN);
 	count(e, "overflow", "of them without addresses\n", TONE_WARN);
 	line("");
-	count(e, "incidents", "incidents\n", TONE_PLAIN);
+	count(e, "incidents", json_integer_value(json_object_get(e, "incidents")) == 1 ?
+	    "incident\n" : "incidents\n", TONE_PLAIN);
 }
 
 static void print_sinks(const json_t *sinks)
