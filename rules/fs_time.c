@@ -4,7 +4,8 @@
 
 enum { DAY = 86400, EDGES_MAX = 512 };
 
-static int32_t offset_at(const struct fs *fs, int64_t t)
+/* How many changes of the offset are behind t, the one at t included. */
+static uint32_t transitions_until(const struct fs *fs, int64_t t)
 {
 	const struct fs_transition *tr = fs_table(fs, FS_TRANSITIONS);
 	uint32_t lo = 0, hi = fs->table[FS_TRANSITIONS].count;
@@ -17,23 +18,22 @@ static int32_t offset_at(const struct fs *fs, int64_t t)
 		else
 			hi = mid;
 	}
-	return lo == 0 ? 0 : tr[lo - 1].offset_s;
+	return lo;
+}
+
+static int32_t offset_at(const struct fs *fs, int64_t t)
+{
+	uint32_t n = transitions_until(fs, t);
+
+	return n == 0 ? 0 : FS_AT(fs, FS_TRANSITIONS, struct fs_transition, n - 1)->offset_s;
 }
 
 static int64_t next_transition(const struct fs *fs, int64_t t)
 {
-	const struct fs_transition *tr = fs_table(fs, FS_TRANSITIONS);
-	uint32_t lo = 0, hi = fs->table[FS_TRANSITIONS].count;
+	uint32_t n = transitions_until(fs, t);
 
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (tr[mid].at <= t)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < fs->table[FS_TRANSITIONS].count ? tr[lo].at : FS_FOREVER;
+	return n == fs->table[FS_TRANSITIONS].count ? FS_FOREVER :
+	    FS_AT(fs, FS_TRANSITIONS, struct fs_transition, n)->at;
 }
 
 static int64_t day_of(int64_t local)

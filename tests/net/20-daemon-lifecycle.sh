@@ -8,20 +8,7 @@ netns_enter "$0" "$@"
 CORDOND=$(readlink -f "${BUILD:-build}/cordond")
 dir=/run/lifecycle
 log=$dir/log
-failed=0 checks=0
-
-check() { # WHAT COMMAND...
-	what=$1
-	shift
-	checks=$((checks + 1))
-	if "$@" >"$dir/out" 2>&1; then
-		echo "ok   $what"
-	else
-		echo "FAIL $what"
-		sed 's/^/     | /' "$dir/out"
-		failed=$((failed + 1))
-	fi
-}
+. "$(dirname "$0")/../lib/check.sh"
 
 write_policy() { # DIRECTORY PORT...: a gateway and a host with one rule a port
 	mkdir -p "$1/hosts"

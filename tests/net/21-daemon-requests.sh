@@ -7,20 +7,7 @@ netns_enter "$0" "$@"
 
 CORDOND=$(readlink -f "${BUILD:-build}/cordond")
 dir=/run/requests
-failed=0 checks=0
-
-check() { # WHAT COMMAND...
-	what=$1
-	shift
-	checks=$((checks + 1))
-	if "$@" >"$dir/out" 2>&1; then
-		echo "ok   $what"
-	else
-		echo "FAIL $what"
-		sed 's/^/     | /' "$dir/out"
-		failed=$((failed + 1))
-	fi
-}
+. "$(dirname "$0")/../lib/check.sh"
 
 mkdir -p "$dir/policy/hosts" "$dir/policy/.git/refs/heads" "$dir/run" "$dir/state"
 cat >"$dir/policy/cordon.yaml" <<END

@@ -8,20 +8,7 @@ netns_enter "$0" "$@"
 CORDOND=$(readlink -f "${BUILD:-build}/cordond")
 dir=/run/failures
 log=$dir/log
-failed=0 checks=0
-
-check() { # WHAT COMMAND...
-	what=$1
-	shift
-	checks=$((checks + 1))
-	if "$@" >"$dir/out" 2>&1; then
-		echo "ok   $what"
-	else
-		echo "FAIL $what"
-		sed 's/^/     | /' "$dir/out"
-		failed=$((failed + 1))
-	fi
-}
+. "$(dirname "$0")/../lib/check.sh"
 
 write_hosts() { # PORT
 	for i in $(seq 10 60); do
