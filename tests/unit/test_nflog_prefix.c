@@ -83,8 +83,8 @@ static void refused(void **state)
 	    "cordon guard g7 a\nb",
 	    "cordon guard g7 a\033[m",
 	    "cordon guard g7 \xc3\xa4",
-	    "cordon guard g7 "
-	    "0123456789012345678901234567890123456789012345678901234567890123",
+	    ("cordon guard g7 "
+	     "0123456789012345678901234567890123456789012345678901234567890123"),
 	    "other: denied g7",
 	};
 	struct nflog_prefix p;

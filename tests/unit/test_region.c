@@ -57,6 +57,13 @@ static void paint(const struct region *r, struct points *p)
 	}
 }
 
+/* By members: between them is padding. */
+static bool same_box(const struct region_box *a, const struct region_box *b)
+{
+	return a->src.lo == b->src.lo && a->src.hi == b->src.hi && a->dst.lo == b->dst.lo &&
+	    a->dst.hi == b->dst.hi && a->key_lo == b->key_lo && a->key_hi == b->key_hi;
+}
+
 static void check_round(unsigned bits)
 {
 	static struct points a, b, minus, plain, both;
@@ -86,8 +93,8 @@ static void check_round(unsigned bits)
 		}
 	}
 	assert_int_equal(canon.n, again.n);
-	assert_true(canon.n == 0 ||
-	    memcmp(canon.v, again.v, canon.n * sizeof(*canon.v)) == 0);
+	for (size_t i = 0; i < canon.n; i++)
+		assert_true(same_box(&canon.v[i], &again.v[i]));
 	region_free(&x);
 	region_free(&y);
 	region_free(&left);
