@@ -230,7 +230,7 @@ size_t netranges_merge(struct netrange *r, size_t n)
 	return out + 1;
 }
 
-bool netranges_have(const struct netrange *r, size_t n, const struct netaddr *a)
+size_t netranges_from(const struct netrange *r, size_t n, const struct netaddr *a)
 {
 	size_t lo = 0, hi = n;
 
@@ -242,7 +242,14 @@ bool netranges_have(const struct netrange *r, size_t n, const struct netaddr *a)
 		else
 			hi = mid;
 	}
-	return lo < n && netrange_has(&r[lo], a);
+	return lo;
+}
+
+bool netranges_have(const struct netrange *r, size_t n, const struct netaddr *a)
+{
+	size_t i = netranges_from(r, n, a);
+
+	return i < n && netrange_has(&r[i], a);
 }
 
 bool netrange_pop_prefix(struct netrange *r, struct netrange *ret_prefix)

@@ -160,29 +160,12 @@ static bool service_counts(const struct asked *a, const struct fs_service *s,
 	return ret->key_lo <= ret->key_hi;
 }
 
-/* The first of r[0..n) that does not end before addr. */
-static uint32_t peers_from(const struct netrange *r, uint32_t n,
-    const struct netaddr *addr)
-{
-	uint32_t lo = 0, hi = n;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (netaddr_cmp(&r[mid].hi, addr) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 static void ask_peers(const struct asked *a, const struct fs_rule *r, struct consent *c)
 {
 	const struct netrange *peers = fs_range(a->s->fs, r->peers.first);
 	struct netaddr lo = region_to_addr(a->within.peer.lo, a->v);
 
-	for (uint32_t i = peers_from(peers, r->peers.count, &lo);
+	for (size_t i = netranges_from(peers, r->peers.count, &lo);
 	     i < r->peers.count && peers[i].lo.v == a->v; i++) {
 		struct region_axis p = region_axis_of(&peers[i]);
 

@@ -68,6 +68,10 @@ bool netrange_overlaps(const struct netrange *a, const struct netrange *b);
 /* Sort r[0..n) and merge what overlaps or touches; returns the new count. */
 size_t netranges_merge(struct netrange *r, size_t n);
 
+/* Index of the first of sorted disjoint r[0..n) that does not end before a, n if there
+ * is none; O(log n). */
+size_t netranges_from(const struct netrange *r, size_t n, const struct netaddr *a);
+
 /* Whether sorted disjoint r[0..n) holds a; O(log n). */
 bool netranges_have(const struct netrange *r, size_t n, const struct netaddr *a);
 

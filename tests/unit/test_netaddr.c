@@ -109,6 +109,25 @@ static void merge_keeps_membership(void **state)
 	}
 }
 
+static void finds_the_first_not_before(void **state)
+{
+	struct netrange r[3] = { range("10.0.0.0/30"), range("10.0.0.8-10.0.0.9"),
+		range("fd00::/64") };
+	static const struct {
+		const char *at;
+		size_t index;
+	} cases[] = { { "9.0.0.1", 0 }, { "10.0.0.3", 0 }, { "10.0.0.4", 1 },
+		{ "10.0.0.9", 1 }, { "10.0.0.10", 2 }, { "fd00::ffff", 2 }, { "fd01::", 3 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct netrange at = range(cases[i].at);
+
+		assert_int_equal(netranges_from(r, 3, &at.lo), cases[i].index);
+	}
+	assert_int_equal(netranges_from(r, 0, &r[0].lo), 0);
+}
+
 static void splits_into_prefixes(void **state)
 {
 	struct netrange r = range("10.0.0.1-10.0.0.10"), p;
@@ -148,6 +167,7 @@ int main(void)
 		cmocka_unit_test(refuses_with_a_reason),
 		cmocka_unit_test(merges_what_touches),
 		cmocka_unit_test(merge_keeps_membership),
+		cmocka_unit_test(finds_the_first_not_before),
 		cmocka_unit_test(splits_into_prefixes),
 		cmocka_unit_test(steps_stop_at_the_ends),
 	};
