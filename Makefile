@@ -15,14 +15,14 @@ VERSION    := $(shell cat VERSION)
 # What a bare Debian 12 lacks: to build, to test, and for the lab's real peers.
 DEPS_BUILD := gcc clang make pkg-config libpcap-dev libnftnl-dev libmnl-dev libyaml-dev \
   libnetfilter-conntrack-dev libsystemd-dev libseccomp-dev libcap-ng-dev libjansson-dev \
-  libsodium-dev
+  libsodium-dev zlib1g-dev
 DEPS_TEST := libcmocka-dev nftables iproute2 util-linux tzdata git python3 python3-jsonschema \
-  python3-yaml mandoc libclang-rt-14-dev clang-format tshark tcpdump conntrack procps systemd
+  python3-yaml mandoc libclang-rt-14-dev clang-format tshark tcpdump conntrack procps systemd systemd-container
 DEPS_LAB := samba smbclient python3-impacket xrdp freerdp2-shadow-x11 freerdp2-x11 xvfb \
   xauth nmap openssl netcat-openbsd
 
 LIBS     := libnftnl libmnl yaml-0.1 libnetfilter_conntrack libsystemd libseccomp jansson \
-  libsodium
+  libsodium zlib
 # Looked up by recipes only, so that `make deps` runs where none of them is installed yet.
 PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(LIBS) libpcap)
 PKG_LIBS   = $(shell $(PKG_CONFIG) --libs $(LIBS) libpcap) -lcap-ng
@@ -84,6 +84,7 @@ $(BUILD)/rules/shipped.o: $(BUILD)/rules/shipped.c
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CSTD) $(CPPFLAGS) $(OPT) $(WARN) $(HARD) -c -o $@ $<
 
+COMPLETION := bash-completion/completions/cordon zsh/site-functions/_cordon
 deps: ; @sh tests/lib/deps.sh $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_LAB)
 
 install: all
@@ -91,6 +92,9 @@ install: all
 	  $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/cordon $(DESTDIR)$(UNITDIR)/system \
 	  $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
 	install -m 755 $(BUILD)/cordon $(DESTDIR)$(PREFIX)/bin/
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,$(dir $(COMPLETION)))
+	$(BUILD)/cordon completion bash | install -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/share/$(word 1,$(COMPLETION))
+	$(BUILD)/cordon completion zsh | install -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/share/$(word 2,$(COMPLETION))
 	install -m 755 $(BUILD)/cordond $(DESTDIR)$(PREFIX)/sbin/
 	install -m 644 $(wildcard rules/*.5 daemon/engine/*.5) $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 644 $(wildcard daemon/*.8 daemon/cli/*.8) $(DESTDIR)$(PREFIX)/share/man/man8/
@@ -102,7 +106,7 @@ install: all
 	install -m 644 systemd/cordon.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/cordon.conf
 	install -m 644 systemd/cordon.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/cordon.conf
 uninstall:
-	rm -rf $(DESTDIR)$(PREFIX)/bin/cordon $(DESTDIR)$(PREFIX)/sbin/cordond $(DESTDIR)$(PREFIX)/share/cordon \
+	rm -rf $(addprefix $(DESTDIR)$(PREFIX)/share/,$(COMPLETION)) $(DESTDIR)$(PREFIX)/bin/cordon $(DESTDIR)$(PREFIX)/sbin/cordond $(DESTDIR)$(PREFIX)/share/cordon \
 	  $(addprefix $(DESTDIR)$(PREFIX)/share/man/man5/,$(notdir $(wildcard rules/*.5 daemon/engine/*.5))) \
 	  $(addprefix $(DESTDIR)$(PREFIX)/share/man/man8/,$(notdir $(wildcard daemon/*.8 daemon/cli/*.8))) \
 	  $(addprefix $(DESTDIR)$(UNITDIR)/system/,$(notdir $(wildcard systemd/*.service))) \

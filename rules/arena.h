@@ -26,5 +26,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 /* Make it empty, keep one chunk for the next round. */
 void arena_reset(struct arena *a);
 void arena_free(struct arena *a);
+/* A large block that is about to be filled: fewer page faults, if the system likes. */
+void arena_advise(void *p, size_t len);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rules/check.h"
 #include "rules/flowset.h"
 #include "rules/pipeline.h"
 
@@ -61,11 +62,11 @@ static void axes_as_boxes(const struct space_axes *src, const struct space_axes 
 static void passed_part(struct trial *t, const struct flowset *s, int k,
     struct region *ret)
 {
-	struct space_axes places = { 0 }, src = { 0 }, dst = { 0 };
+	const struct space_axes *places = space_places(t->space, k == 0 ? 4 : 6);
+	struct space_axes src = { 0 }, dst = { 0 };
 
-	space_protected(t->fs, k == 0 ? 4 : 6, &places);
-	axes_subtract(&s->src[k], &places, &src);
-	axes_subtract(&s->dst[k], &places, &dst);
+	axes_subtract(&s->src[k], places, &src);
+	axes_subtract(&s->dst[k], places, &dst);
 	for (size_t m = 0; m < s->keys[k].n; m++) {
 		size_t first = ret->n;
 
@@ -76,7 +77,6 @@ static void passed_part(struct trial *t, const struct flowset *s, int k,
 		}
 	}
 	ret->failed |= src.failed || dst.failed;
-	axes_free(&places);
 	axes_free(&src);
 	axes_free(&dst);
 }
@@ -226,10 +226,11 @@ static int try_all(struct policy *p, const struct fs *fs, void *arg)
 		const struct ptest *x = p->tests.v[i];
 		struct assertion a = { .file = p->files[x->loc.file].path,
 			.line = x->loc.line, .name = x->name.s, .flow = x->flow.s,
-			.expect = (enum fs_result)x->expect.v, .rule = x->rule.s, .fs = fs };
+			.only = x->only.s, .rule = x->rule.s, .fs = fs };
 		struct flowset set;
 
-		if (flowset_parse(p, &x->flow, &set) != 0 ||
+		a.expect = a.only != NULL ? FS_DENY : (enum fs_result)x->expect.v;
+		if (test_flows(p, x, &set) != 0 ||
 		    !set_time(&t, x->at.given ? x->at.v : c->at)) {
 			rc = policy_no_memory(p);
 			break;

@@ -35,11 +35,14 @@ static int by_lo(const void *x, const void *y)
 
 void axes_merge(struct space_axes *a)
 {
-	size_t out = 0;
+	size_t out = 0, sorted = 1;
 
 	if (a->n == 0)
 		return;
-	qsort(a->v, a->n, sizeof(*a->v), by_lo);
+	while (sorted < a->n && a->v[sorted - 1].lo <= a->v[sorted].lo)
+		sorted++;
+	if (sorted < a->n) /* tables of a policy are in order */
+		qsort(a->v, a->n, sizeof(*a->v), by_lo);
 	for (size_t i = 1; i < a->n; i++) {
 		struct region_axis *last = &a->v[out];
 

@@ -14,6 +14,7 @@
 struct builder {
 	struct policy *p;
 	struct fs_builder *b;
+	uint32_t file, file_text;   /* of the rule before: index and string, 0: none */
 	struct fs_span own_uses;    /* guards of the policy, on for every host */
 	uint32_t *schedules;        /* of equal text; index by order of first use */
 	const char **schedule_text;
@@ -24,7 +25,7 @@ struct builder {
 		const struct netrange *r;
 		size_t n;
 		struct fs_span span;
-	} shared[256];
+	} shared[4096];
 };
 
 static uint32_t str(struct builder *x, const struct pstr *s)
@@ -110,9 +111,16 @@ static void add_settings(struct builder *x)
 	    x->b, c->gateway.timezone.s != NULL ? c->gateway.timezone.s : "UTC");
 	s->log_file = str(x, &c->log.file);
 	s->block_ttl_s = (uint32_t)c->block.ttl_s.v;
+	s->scan_targets = (uint32_t)c->block.scan.targets.v;
+	s->scan_within_s = (uint32_t)c->block.scan.within_s.v;
+	s->logon_failures = (uint32_t)c->block.bruteforce.failures.v;
+	s->logon_attempts = (uint32_t)c->block.bruteforce.attempts.v;
+	s->logon_within_s = (uint32_t)c->block.bruteforce.within_s.v;
 	s->block_scope = (uint8_t)c->block.scope.v;
 	s->block_on = (uint8_t)c->block.on.v;
 	s->journald = c->log.journald.v != 0;
+	s->log_source_quota = (uint32_t)c->log.quota.source.v;
+	s->log_host_quota = (uint32_t)c->log.quota.host.v;
 	s->fail_closed = c->sensor.on_loss.v != 0;
 	for (size_t i = 0; i < x->p->ntransitions; i++)
 		fsb_add(x->b, FS_TRANSITIONS, &x->p->transitions[i]);
@@ -217,6 +225,7 @@ static struct fs_span add_uses(struct builder *x, const struct phost *h,
 			use.action = (uint8_t)s->action.v;
 			use.expires = s->expires.v;
 			use.reason = str(x, &s->reason);
+			use.except = fsb_ranges(x->b, s->ranges.r, s->ranges.n);
 		}
 		if (s == NULL && use.action == FS_GUARD_OFF)
 			continue;
@@ -293,6 +302,16 @@ static int schedule_index(struct builder *x, const char *text, uint32_t *ret)
 
 /* ---- hosts ---- */
 
+/* The rules of a host stand in one file. */
+static uint32_t file_of(struct builder *x, uint32_t file)
+{
+	if (x->file_text == 0 || x->file != file) {
+		x->file = file;
+		x->file_text = fsb_str(x->b, x->p->files[file].path);
+	}
+	return x->file_text;
+}
+
 static int add_rule(struct builder *x, uint32_t host, enum fs_dir dir, struct prule *r)
 {
 	struct fs_rule out;
@@ -302,7 +321,7 @@ static int add_rule(struct builder *x, uint32_t host, enum fs_dir dir, struct pr
 	out.host = host;
 	out.reason = str(x, &r->reason);
 	out.ticket = str(x, &r->ticket);
-	out.file = fsb_str(x->b, x->p->files[r->loc.file].path);
+	out.file = file_of(x, r->loc.file);
 	out.line = r->loc.line;
 	out.col = r->loc.col;
 	out.schedule = FS_NONE;
@@ -449,4 +468,20 @@ int build_fs(struct policy *p, struct fs **ret)
 out:
 	fsb_free(x.b);
 	return rc;
+}
+
+int build_guards(struct policy *p, struct fs **ret)
+{
+	struct builder x = { .p = p, .b = fsb_new() };
+	struct fs *fs;
+
+	if (x.b == NULL)
+		return policy_no_memory(p);
+	add_guards(&x);
+	fs = fsb_finish(x.b);
+	fsb_free(x.b);
+	if (fs == NULL)
+		return policy_no_memory(p);
+	*ret = fs;
+	return 0;
 }

@@ -9,5 +9,7 @@ struct fs;
 /* The policy must have no errors.  The caller free()s *ret.  -1: too large or no
  * memory, reported. */
 int build_fs(struct policy *p, struct fs **ret);
+/* The same of its guards alone. */
+int build_guards(struct policy *p, struct fs **ret);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* summary: the table of checks, and those of rules, services and guards */
+/* summary: the table of checks, and those of rules and services */
 #include "rules/check.h"
 
 #include <netinet/in.h>
@@ -159,6 +159,11 @@ static void report_expired(
 		policy_error(p, "CRD064", expires->loc, "%s has expired", what);
 }
 
+void check_expired_setting(struct policy *p, const struct pnum *expires)
+{
+	report_expired(p, expires, "this setting");
+}
+
 static void check_expired(struct policy *p, struct phost *h, enum fs_dir dir,
     struct prule *r)
 {
@@ -191,62 +196,6 @@ static int check_services(struct policy *p)
 	return 0;
 }
 
-/* ---- guards ---- */
-
-static void check_guard_bits(struct policy *p, const struct pguard *g)
-{
-	enum { BITS_MIN = 40 }; /* 2^-40: 10^-12 a packet */
-	const struct guard_term *t = g->terms;
-
-	for (size_t i = 0; i < g->match.n && i < sizeof(g->alternative_len); i++) {
-		const struct palternative *a = (struct palternative *)g->match.v + i;
-		unsigned bits = guard_bits(t, g->alternative_len[i]);
-
-		t += g->alternative_len[i];
-		if (bits >= BITS_MIN || g->alternative_len[i] == 0)
-			continue;
-		policy_error(p, "CRD065", a->loc,
-		    "guard \"%s\" tests %u bits here: random payload hits it once in "
-		    "2^%u "
-		    "packets, and it drops",
-		    g->id.s, bits, bits);
-		diag_hint(
-		    p->diag, "test at least %d bits, or use `action: alert`", BITS_MIN);
-	}
-}
-
-static int check_guards(struct policy *p)
-{
-	for (size_t i = 0; i < p->guards.n; i++) {
-		const struct pguard *g = p->guards.v[i];
-		struct pguard *first = resolve_find_guard(p, g->id.s);
-
-		if (first != g) {
-			policy_error(p, "CRD040", g->id.loc, "%s called \"%s\"",
-			    first->shipped ? "there is a shipped guard" :
-			    "there is another guard", g->id.s);
-			diag_hint(p->diag, "choose another id");
-		}
-		if (g->action.v == FS_GUARD_DROP && g->where.v == GUARD_KERNEL)
-			check_guard_bits(p, g);
-	}
-	return 0;
-}
-
-static void check_guard_sets(struct policy *p, struct phost *h)
-{
-	PLIST_EACH(struct pguard_set, s, h->guards)
-	{
-		if (s->action.v == FS_GUARD_OFF && s->action.given &&
-		    s->reason.s == NULL) {
-			policy_error(p, "CRD058", s->id.loc,
-			    "guard \"%s\" is disabled without a reason", s->id.s);
-			diag_hint(p->diag, "add `reason:`, and better `expires:` too");
-		}
-		report_expired(p, &s->expires, "this setting");
-	}
-}
-
 /* ---- cordon.yaml ---- */
 
 static int check_log(struct policy *p)
@@ -263,21 +212,33 @@ static int check_log(struct policy *p)
 	return 0;
 }
 
+/* As `cordon suggest` writes it. */
+static void check_reason(struct policy *p, struct phost *h, enum fs_dir dir,
+    struct prule *r)
+{
+	(void)h;
+	(void)dir;
+	if (r->reason.s != NULL && strncmp(r->reason.s, "FIXME", 5) == 0)
+		policy_error(p, "CRD067", r->reason.loc,
+		    "rule \"%s\" was suggested, and nobody said what for", r->full_id);
+}
+
 static const struct check checks[] = {
     {"gateway", check_gateway, NULL, NULL},
     {"log", check_log, NULL, NULL},
     {"addresses", check_addresses, NULL, NULL},
     {"services", check_services, NULL, NULL},
-    {"guards", check_guards, check_guard_sets, NULL},
+    {"guards", check_guards, check_guard_settings, NULL},
     {"ids", NULL, check_ids, NULL},
     {"require", NULL, NULL, check_require},
     {"speaks", NULL, NULL, check_speaks},
     {"families", NULL, NULL, check_families},
     {"expired", NULL, NULL, check_expired},
+    {"reason", NULL, NULL, check_reason},
     {"any", NULL, NULL, check_any},
     {"wide", NULL, check_wide, NULL},
     {"tests", check_tests, NULL, NULL},
-    {"enforced", check_settings_enforced, check_host_enforced, check_rule_enforced},
+    {"enforced", check_settings_enforced, check_host_enforced, NULL},
 };
 
 static void check_host(struct policy *p, struct phost *h)

@@ -18,7 +18,8 @@ static const struct fam fam_of[2] = {
 int rules_compile(const struct fs *fs, const struct compile_opts *o, struct diaglist *d,
     struct ruleset **ret)
 {
-	struct compile c = { .fs = fs, .o = o };
+	struct compile c = { .fs = fs, .o = o,
+		.require = compile_required(fs, o->at) };
 	struct ruleset *rs = NULL;
 
 	memcpy(c.fam, fam_of, sizeof(c.fam));
@@ -26,11 +27,14 @@ int rules_compile(const struct fs *fs, const struct compile_opts *o, struct diag
 	if (c.b != NULL) {
 		compile_declare(&c);
 		compile_sets(&c);
-		compile_chains(&c);
+		c.require = compile_required(fs, o->at);
 		compile_hosts(&c);
+		if (!c.failed)
+			compile_chains(&c);
 		if (!c.failed)
 			rs = rsb_finish(c.b);
 	}
+	compile_hosts_free(&c);
 	rsb_free(c.b);
 	if (rs == NULL) {
 		if (d != NULL)

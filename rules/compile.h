@@ -6,8 +6,11 @@
 #include <stdint.h>
 
 #include <cordon/flowspace.h>
+#include <cordon/guard.h>
 #include <cordon/rules.h>
 #include <cordon/ruleset.h>
+
+#include "rules/rulewriter.h"
 
 /* Bits of ct label that table inet cordon uses (documented in cordond(8)). */
 enum label_bit {
@@ -24,6 +27,29 @@ enum label_bit {
 	LABEL_SEEN3,
 	LABEL_PICKED,          /* first seen without its SYN: either end may be the client */
 	LABEL_OUT_SHORT,       /* the client's side does */
+	LABEL_BROKEN,          /* 3: nla, smb2, signing did not hold */
+	LABEL_LAST = LABEL_BROKEN + 2,
+
+	/* what connections have to show (compile_gates.c) */
+	LABEL_FIRST = 64,
+	LABEL_SEQ = LABEL_FIRST, /* 16: low bits of the number of the client's first byte */
+	LABEL_LEN = 80,        /* 8: low bits of the length of its first request */
+	LABEL_NOTED = 88,      /* LABEL_SEQ is known */
+	LABEL_ASKED,           /* LABEL_LEN is */
+	LABEL_ASKED_SMB,       /* it asked for SMB */
+	LABEL_REFUSED,         /* the server said no */
+	LABEL_SESSION,         /* the server accepted a NetBIOS session */
+	LABEL_SMB2_SPOKEN,     /* it speaks SMB2, and waits for another NEGOTIATE */
+	LABEL_CLIENT_SIGNS,    /* the client requires signing */
+	LABEL_GATED,           /* something is required */
+	LABEL_PASSED,          /* it was shown, or never will be */
+	LABEL_IN_ASKS,         /* a rule of the server's, the client's side requires something */
+	LABEL_OUT_ASKS,
+	LABEL_IN_WAIVES,       /* 3: one that grants does not: nla, smb2, signing */
+	LABEL_OUT_WAIVES = LABEL_IN_WAIVES + 3,
+	LABEL_NEED = LABEL_OUT_WAIVES + 3, /* 3: some side requires it */
+	LABEL_HELD = LABEL_NEED + 3, /* 3: one that enforces does */
+	LABEL_TOLD_SMB2 = LABEL_HELD + 3, /* 111 */
 };
 
 /* Orientation of a lookup: the packet as it is, or with its ends exchanged (it may
@@ -36,17 +62,18 @@ struct fam {
 	uint8_t nfproto, icmp;
 	enum rs_type addr_type, icmp_type;
 	enum rs_field saddr, daddr, icmp_field;
+	/* What the policy has of it: some address of L or P, some that is only observed.
+	 * Without, no packet can get where rules would ask for them, and none are written. */
+	bool lives, watches;
 	/* sets of addresses */
-	uint32_t legacy, observe, management, multicast, icmp_errors;
+	uint32_t legacy, hosts, observe, management, multicast, icmp_errors;
+	uint32_t neighbour, listener; /* sets of ICMPv6 types; of 6 */
 	uint32_t block, block_net, block_all, block_all_net, quarantine;
-	uint32_t logged, logged_other;
-	/* consent: exact (client . server . proto . port), host . proto . port -> chain,
-	 * host . proto -> chain of port ranges */
-	uint32_t exact[2]; /* by enum fs_dir */
-	uint32_t port_map[WAYS], proto_map[WAYS];
-	/* grants at the opening: host . proto . port -> chain, host . proto -> chain */
-	uint32_t grant_map[2], grant_range[2];
+	uint32_t peers[129];  /* number of a list . prefix of this length; RS_NONE */
+	uint32_t older[2];  /* host . port where a rule of an observed host allows something */
 	uint32_t speaks[2]; /* host . port where some rule grants SMB or RDP */
+	uint32_t asks[2];   /* of these, where one requires something */
+	uint32_t shut;      /* connections that ended before their gate opened */
 	/* chains */
 	uint32_t judge, inside, toward, both, try_way[WAYS], hit_in, hit_rev_out;
 	uint32_t ok, denied, spoofed, blocked, condemned, syn;
@@ -60,9 +87,32 @@ struct compile {
 	struct fam fam[2];
 	uint32_t inside;           /* set of protected interfaces */
 	uint32_t port_protos;      /* tcp, udp, sctp */
-	uint32_t answer, opening, guards; /* chains of both families */
+	uint32_t answer, opening; /* chains of both families */
+	struct guard_group group[GUARD_GROUPS_MAX]; /* of guards, and the chain of each */
+	uint32_t guards[GUARD_GROUPS_MAX], ngroups;
+	uint32_t gate, gate_early;
+	uint8_t require;           /* fs_require_bit: what some active rule asks for */
+	uint32_t timed, clock;     /* chains: is the end that the packet carries past */
+	struct hosts *hosts;       /* compile_hosts.h */
+	struct lists *lists;
+	struct classes *classes;
+	uint32_t *ends;            /* of timed rules, seconds UTC */
+	size_t nends, ends_cap, nkeys;
 	bool failed;
 };
+
+/* How the table is laid out, so that its cost a packet and a change hangs on no number of
+ * hosts: no chain and no jump belongs to a host or to a list of peers.  Maps say which
+ * number a host's port has (compile_keys.c): that of a list of peers.  The number is kept
+ * in the packet's priority for the next look-up: whether list . peer is in one of the
+ * sets of prefixes (compile_lists.c).  What passes gets the priority back that the kernel
+ * gives by type of service (compile_consent.c).  Both ways of a connection use the same
+ * sets, with the packet's ends exchanged.  A new element is never a reason for the kernel
+ * to walk the whole table again, as one with a jump is. */
+#define LIST_FLAG 0x80000000u /* in every number but the ends of timed rules */
+#define TIME_OVER 0x80000000u
+#define LIST_ANY  0x80000001u
+enum { KEYS_MAX = 8 << 20 };
 
 static inline bool is_port_proto(uint8_t proto)
 {
@@ -71,6 +121,17 @@ static inline bool is_port_proto(uint8_t proto)
 
 /* The n-th protocol's answer to a request of this ICMP type, or -1. */
 int icmp_reply_of(uint8_t icmp_proto, uint16_t type);
+
+static inline bool compile_watches(const struct compile *c)
+{
+	return c->fam[0].watches || c->fam[1].watches;
+}
+/* To a rule of one family: not where this end is only observed. */
+static inline void compile_enforced(struct compile *c, const struct fam *f, enum rs_field end)
+{
+	if (f->watches)
+		rw_not_in(c->b, end, f->observe);
+}
 
 /* compile_sets.c: all named sets with the policy's fixed contents */
 void compile_sets(struct compile *c);
@@ -81,18 +142,54 @@ void compile_chains(struct compile *c);
 uint32_t compile_closed_chain(struct rs_builder *b);
 /* compile_openings.c: SMB and RDP openings where they are not granted */
 void compile_openings(struct compile *c);
+/* compile_watch.c: what is reported of hosts that are only observed */
+void compile_older(struct compile *c);
+void compile_watch(struct compile *c, struct fam *f, uint32_t at); /* watch_in, watch_out */
 /* compile_odd.c: TCP packets of connections that conntrack does not know from the start */
 void compile_speaks(struct compile *c);
 void compile_odd(struct compile *c, const struct fam *f); /* rules of chain ok */
+/* TCP headers that are not all there are denied: a rule of chain `at`. */
+void compile_truncated(struct compile *c, const struct fam *f, uint32_t at);
+/* compile_gates.c: connections that have to show something first.  compile_gates() comes
+ * before the others, which do nothing where nothing is required. */
+enum { REQUIRE_LABELS_MAX = 4 };
+uint8_t compile_required(const struct fs *fs, int64_t at);
+void compile_gates(struct compile *c);
+void compile_gate_needs(struct compile *c, const struct fam *f); /* rules of chain syn */
+void compile_gate_jump(struct compile *c, uint32_t at, uint32_t gate);
+/* What a rule that grants this and requires that leaves out of what others require. */
+uint8_t compile_waived(const struct compile *c, uint8_t require, uint8_t grants);
+bool compile_asks(const struct compile *c, uint8_t require, uint8_t grants);
+/* The labels that say so; returns how many. */
+uint32_t compile_require_labels(const struct compile *c, enum fs_dir dir, uint8_t grants,
+    uint8_t waived, uint32_t label[static REQUIRE_LABELS_MAX]);
 /* compile_guards.c: the policy's guards as payload rules */
 void compile_guards(struct compile *c);
-/* compile_hosts.c: what each host's rules allow */
+/* At the end of a chain: what sends a packet to the guards it may be hit by. */
+void compile_guards_at(struct compile *c, uint32_t chain);
+/* compile_lists.c */
+void *compile_grow(struct compile *c, void *at, size_t *cap, size_t need, size_t elem);
+int lists_new(struct compile *c);
+void lists_free(struct lists *l);
+void lists_sets(struct compile *c); /* all lists are known */
+uint32_t lists_chain(struct compile *c, const struct fam *f, const char *name,
+    enum rs_field peer, uint32_t hit);
+/* compile_hosts.c: what each host's rules allow, before the chains that ask for it */
 void compile_hosts(struct compile *c);
+void compile_hosts_free(struct compile *c);
+/* compile_consent.c: the rules that look there */
+void compile_consent(struct compile *c, const struct fam *f, uint32_t at, enum way w,
+    uint32_t hit);
+void compile_labels(struct compile *c, const struct fam *f, enum fs_dir dir); /* of syn */
+void compile_timed(struct compile *c);
+void compile_restore(struct compile *c, const struct fam *f, uint32_t at);
 
-/* A chain that counts and logs under `kind` (detail may be ""), then goes on to `then`
- * (RS_NONE: returns).  With a family: each flow at most once a period; f NULL: each
- * packet, of both families. */
+/* compile_report.c: a chain that counts under `kind`, for the gateway and for the host,
+ * and logs (detail may be ""), then goes on to `then` (RS_NONE: returns).  With a family:
+ * each flow at most once a period; f NULL: each packet, of both families. */
 uint32_t compile_report(struct compile *c, struct fam *f, const char *kind,
     const char *detail, uint32_t then);
+/* Only the counts of such reports, which nothing makes now: they stay what they were. */
+void compile_report_kept(struct compile *c, const struct fam *f, const char *kind);
 
 #endif

@@ -9,9 +9,9 @@
 #include "rules/rulewriter.h"
 
 enum { PRIORITY = -10, /* after DNAT, before other filters and SNAT */
-	RESETS_PER_S = 1000, RESET_BURST = 100, SNAPLEN = 1600 };
+	RESETS_PER_S = 1000, RESET_BURST = 100 };
 enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_ACK = 16 };
-enum { ORIGINAL, REPLY }; /* ct direction */
+enum { REPLY = 1 }; /* ct direction */
 
 static uint32_t chain(struct compile *c, const char *name)
 {
@@ -24,62 +24,6 @@ static uint32_t fam_chain(struct compile *c, const struct fam *f, const char *na
 
 	snprintf(full, sizeof(full), "%s%u", name, f->v);
 	return chain(c, full);
-}
-
-/* ---- reports: count, log once a flow and period, go on ---- */
-
-/* note: log unless the flow was logged within the period; where it is a new one but
- * the set of flows is full, count that it was not. */
-static uint32_t note_chain(struct compile *c, struct fam *f, const char *name,
-    const char *prefix)
-{
-	const uint8_t flow[4] = { f->saddr, f->daddr, RS_L4PROTO, RS_TH_DPORT };
-	uint32_t note = chain(c, name);
-
-	rw_fields_in(rw_in(rw_rule(c->b, note), RS_L4PROTO, c->port_protos), flow, 4,
-	    f->logged);
-	rw_go(c->b, RS_RETURN, RS_NONE);
-	rw_fields_in(rw_rule(c->b, note), flow, 3, f->logged_other);
-	rw_go(c->b, RS_RETURN, RS_NONE);
-	rw_add(rw_in(rw_rule(c->b, note), RS_L4PROTO, c->port_protos), flow, 4, f->logged,
-	    0);
-	rw_log(c->b, c->o->log_group, SNAPLEN, prefix);
-	rw_go(c->b, RS_RETURN, RS_NONE);
-	rw_not_in(rw_rule(c->b, note), RS_L4PROTO, c->port_protos);
-	rw_add(c->b, flow, 3, f->logged_other, 0);
-	rw_log(c->b, c->o->log_group, SNAPLEN, prefix);
-	rw_go(c->b, RS_RETURN, RS_NONE);
-	rw_counter(rw_rule(c->b, note), "unlogged");
-	return note;
-}
-
-uint32_t compile_report(struct compile *c, struct fam *f, const char *kind,
-    const char *detail, uint32_t then)
-{
-	char name[RS_NAME_MAX], prefix[128];
-	uint32_t head, note;
-
-	snprintf(name, sizeof(name) - 4, "%s%s%s%s", kind, *detail != '\0' ? "_" : "",
-	    detail, f == NULL ? "" : f->v == 4 ? "4" : "6");
-	for (char *p = name; *p != '\0'; p++)
-		if (*p == '-')
-			*p = '_';
-	snprintf(prefix, sizeof(prefix), "cordon %s g%u%s%s ", kind, c->o->generation,
-	    *detail != '\0' ? " " : "", detail);
-	head = chain(c, name);
-	memcpy(name + strlen(name), "_log", 5);
-	note = f == NULL ? RS_NONE : note_chain(c, f, name, prefix);
-	/* what is only told is not counted with what is dropped */
-	snprintf(name, sizeof(name), "%s%s", kind,
-	    f == NULL && then == RS_NONE ? "_seen" : "");
-	rw_counter(rw_rule(c->b, head), name);
-	if (f == NULL)
-		rw_log(c->b, c->o->log_group, SNAPLEN, prefix);
-	else
-		rw_go(c->b, RS_JUMP, note);
-	if (then != RS_NONE)
-		rw_go(rw_rule(c->b, head), RS_GOTO, then);
-	return head;
 }
 
 /* ---- answers ---- */
@@ -122,22 +66,13 @@ static void try_chain(struct compile *c, struct fam *f, enum way w)
 	static const bool by_source[WAYS] = { [FWD_OUT] = true, [REV_IN] = true };
 	bool reverse = w == REV_IN || w == REV_OUT;
 	enum rs_field host = by_source[w] ? f->saddr : f->daddr;
-	enum rs_field port = reverse ? RS_TH_SPORT : RS_TH_DPORT;
-	enum rs_field client = reverse ? f->daddr : f->saddr;
-	enum rs_field server = reverse ? f->saddr : f->daddr;
-	const uint8_t exact[4] = { (uint8_t)client, (uint8_t)server, RS_L4PROTO,
-		(uint8_t)port };
-	const uint8_t key[3] = { (uint8_t)host, RS_L4PROTO, (uint8_t)port };
 	enum fs_dir dir = w == FWD_IN || w == REV_IN ? FS_IN : FS_OUT;
 	uint32_t hit = w == FWD_IN ? f->hit_in : w == REV_OUT ? f->hit_rev_out : f->ok;
 	uint32_t at = f->try_way[w];
 
-	rw_fields_in(rw_in(rw_rule(c->b, at), RS_L4PROTO, c->port_protos), exact, 4,
-	    f->exact[dir]);
-	rw_go(c->b, RS_GOTO, hit);
-	rw_vmap(rw_in(rw_rule(c->b, at), RS_L4PROTO, c->port_protos), key, 3,
-	    f->port_map[w]);
-	rw_vmap(rw_rule(c->b, at), key, 2, f->proto_map[w]);
+	compile_consent(c, f, at, w, hit);
+	if (!f->watches)
+		return;
 	/* an observed side consents to everything, but says so */
 	if (!reverse) {
 		rw_go(rw_in(rw_rule(c->b, at), host, f->observe), RS_JUMP,
@@ -180,19 +115,6 @@ static void order_rules(struct compile *c, struct fam *f, uint32_t at, uint32_t 
 	rw_go(rw_rule(c->b, at), RS_GOTO, f->denied);
 }
 
-/* Observed: only what opens is reported; answers follow it. */
-static void watch_chain(struct compile *c, struct fam *f, uint32_t at)
-{
-	uint32_t report = compile_report(c, f, "would_deny",
-	    at == f->watch_in ? "in" : "out", RS_NONE);
-
-	rw_masked(rw_rule(c->b, at), RS_TCP_FLAGS, TCP_SYN | TCP_ACK, RS_EQ, TCP_SYN);
-	rw_go(c->b, RS_GOTO, report);
-	rw_cmp(rw_cmp(rw_rule(c->b, at), RS_L4PROTO, RS_NE, IPPROTO_TCP), RS_CT_DIR, RS_EQ,
-	    ORIGINAL);
-	rw_go(c->b, RS_GOTO, report);
-}
-
 /* ---- what comes before consent ---- */
 
 /* 1. blocked sources; then the kinds of packets that need no rule or have none */
@@ -201,13 +123,14 @@ static void gate_rules(struct compile *c, struct fam *f, uint32_t at)
 	static const uint8_t net64[16] = { 255, 255, 255, 255, 255, 255, 255, 255 };
 
 	rw_go(rw_in(rw_rule(c->b, at), f->saddr, f->block), RS_GOTO, f->blocked);
-	rw_cmp(rw_in(rw_rule(c->b, at), f->daddr, f->block), RS_CT_DIR, RS_EQ, REPLY);
+	/* the cheap question first, here and below: most packets end a rule with it */
+	rw_in(rw_cmp(rw_rule(c->b, at), RS_CT_DIR, RS_EQ, REPLY), f->daddr, f->block);
 	rw_go(c->b, RS_GOTO, f->blocked);
 	if (f->v == 6) {
 		rw_go(rw_in_masked(rw_rule(c->b, at), f->saddr, net64, f->block_net),
 		    RS_GOTO, f->blocked);
-		rw_cmp(rw_in_masked(rw_rule(c->b, at), f->daddr, net64, f->block_net),
-		    RS_CT_DIR, RS_EQ, REPLY);
+		rw_in_masked(rw_cmp(rw_rule(c->b, at), RS_CT_DIR, RS_EQ, REPLY), f->daddr,
+		    net64, f->block_net);
 		rw_go(c->b, RS_GOTO, f->blocked);
 	}
 	rw_go(rw_in(rw_rule(c->b, at), f->saddr, f->quarantine), RS_GOTO, f->blocked);
@@ -230,6 +153,10 @@ static void inside_place(struct compile *c, struct fam *f)
 	    rsb_find_chain(c->b, "nomulticast"));
 	/* link-local is judged as an undeclared host's: it has no rules */
 	rw_go(rw_addr(rw_rule(c->b, at), f->saddr, &local), RS_GOTO, f->denied);
+	if (!f->lives) {
+		rw_go(rw_rule(c->b, at), RS_GOTO, f->spoofed);
+		return;
+	}
 	rw_go(rw_not_in(rw_rule(c->b, at), f->saddr, f->legacy), RS_GOTO, f->spoofed);
 	rw_cmp(rw_rule(c->b, at), RS_FIB_SADDR_OIF, RS_EQ, 0);
 	rw_go(c->b, RS_GOTO, f->spoofed);
@@ -247,14 +174,18 @@ static void judge_chains(struct compile *c, struct fam *f)
 		rw_go(rw_in_masked(rw_rule(c->b, f->judge), f->saddr, net64,
 			  f->block_all_net), RS_GOTO, f->blocked);
 	}
-	rw_go(rw_in(rw_rule(c->b, f->judge), f->daddr, f->legacy), RS_GOTO, f->toward);
+	if (f->lives)
+		rw_go(rw_in(rw_rule(c->b, f->judge), f->daddr, f->legacy), RS_GOTO,
+		    f->toward);
 	/* 2. not ours: other tables decide */
 	rw_go(rw_rule(c->b, f->judge), RS_ACCEPT, RS_NONE);
+	inside_place(c, f);
+	if (!f->lives)
+		return;
 
 	gate_rules(c, f, f->toward);
 	order_rules(c, f, f->toward, f->try_way[FWD_IN], f->try_way[REV_OUT]);
 
-	inside_place(c, f);
 	gate_rules(c, f, f->inside);
 	rw_go(rw_in(rw_rule(c->b, f->inside), f->daddr, f->legacy), RS_GOTO, f->both);
 	order_rules(c, f, f->inside, f->try_way[FWD_OUT], f->try_way[REV_IN]);
@@ -265,6 +196,7 @@ static void judge_chains(struct compile *c, struct fam *f)
 
 static void ok_chain(struct compile *c, struct fam *f)
 {
+	compile_restore(c, f, f->ok);
 	rw_cmp(rw_rule(c->b, f->ok), RS_L4PROTO, RS_NE, IPPROTO_TCP);
 	rw_go(c->b, RS_ACCEPT, RS_NONE);
 	rw_masked(rw_rule(c->b, f->ok), RS_TCP_FLAGS, TCP_SYN | TCP_ACK, RS_EQ, TCP_SYN);
@@ -272,8 +204,8 @@ static void ok_chain(struct compile *c, struct fam *f)
 	compile_odd(c, f);
 	rw_no_label(rw_label(rw_rule(c->b, f->ok), LABEL_FRESH), LABEL_JUDGED);
 	rw_go(c->b, RS_JUMP, c->opening);
-	rw_payload_is(rw_rule(c->b, f->ok), 7, 1, RS_GE, 0); /* 8 bytes or more */
-	rw_go(c->b, RS_JUMP, c->guards);
+	compile_gate_jump(c, f->ok, c->gate);
+	compile_guards_at(c, f->ok);
 	rw_go(rw_rule(c->b, f->ok), RS_ACCEPT, RS_NONE);
 }
 
@@ -286,24 +218,27 @@ static void syn_chain(struct compile *c, struct fam *f)
 	static const uint32_t may_be_short[2] = { [FS_IN] = LABEL_IN_SHORT,
 		[FS_OUT] = LABEL_OUT_SHORT };
 
+	compile_truncated(c, f, f->syn);
 	rw_set_label(rw_rule(c->b, f->syn), LABEL_FRESH);
 	for (int dir = FS_IN; dir <= FS_OUT; dir++) {
 		enum rs_field host = dir == FS_IN ? f->daddr : f->saddr;
-		const uint8_t key[3] = { (uint8_t)host, RS_L4PROTO, RS_TH_DPORT };
 
-		rw_vmap(rw_rule(c->b, f->syn), key, 3, f->grant_map[dir]);
-		rw_vmap(rw_rule(c->b, f->syn), key, 2, f->grant_range[dir]);
+		compile_labels(c, f, (enum fs_dir)dir);
 		rw_not_in(rw_rule(c->b, f->syn), host, f->legacy);
 		rw_set_label(rw_set_label(c->b, granted[dir][0]), granted[dir][1]);
 		rw_set_label(c->b, may_be_short[dir]);
+		if (!f->watches)
+			continue;
 		/* what is only observed loses nothing */
 		rw_in(rw_rule(c->b, f->syn), host, f->observe);
 		rw_set_label(c->b, may_be_short[dir]);
 	}
+	compile_restore(c, f, f->syn);
+	compile_gate_needs(c, f);
 	rw_payload_is(rw_rule(c->b, f->syn), 0, 1, RS_GE, 0);
 	rw_go(c->b, RS_JUMP, c->opening);
-	rw_payload_is(rw_rule(c->b, f->syn), 7, 1, RS_GE, 0);
-	rw_go(c->b, RS_JUMP, c->guards);
+	compile_gate_jump(c, f->syn, c->gate_early);
+	compile_guards_at(c, f->syn);
 	rw_go(rw_rule(c->b, f->syn), RS_ACCEPT, RS_NONE);
 }
 
@@ -329,7 +264,9 @@ static void outside_rules(struct compile *c, uint32_t at)
 	for (int i = 0; i < 2; i++) {
 		struct fam *f = &c->fam[i];
 
-		rw_go(rw_in(rw_rule(c->b, at), f->saddr, f->legacy), RS_GOTO, f->spoofed);
+		if (f->lives)
+			rw_go(rw_in(rw_rule(c->b, at), f->saddr, f->legacy), RS_GOTO,
+			    f->spoofed);
 	}
 	to_judge(c, at);
 }
@@ -339,8 +276,8 @@ static void to_inside(struct compile *c, uint32_t at)
 	for (int i = 0; i < 2; i++) {
 		struct fam *f = &c->fam[i];
 
-		rw_cmp(rw_in(rw_rule(c->b, at), RS_IIFNAME, c->inside), RS_NFPROTO, RS_EQ,
-		    f->nfproto);
+		rw_in(rw_cmp(rw_rule(c->b, at), RS_NFPROTO, RS_EQ, f->nfproto), RS_IIFNAME,
+		    c->inside);
 		rw_go(c->b, RS_GOTO, f->inside);
 	}
 }
@@ -357,22 +294,19 @@ static void forward_chain(struct compile *c)
  * never redirects. */
 static void neighbour_rules(struct compile *c, uint32_t at, bool out)
 {
-	static const uint8_t nd[] = { 133, 135, 136 }, mld[] = { 130, 131, 132, 143 };
+	const struct fam *f = &c->fam[1];
 
-	for (size_t i = 0; i < sizeof(nd); i++) {
-		rw_cmp(rw_cmp(rw_rule(c->b, at), RS_ICMP6_TYPE, RS_EQ, nd[i]),
-		    RS_IP6_HOPLIMIT, RS_EQ, 255);
-		rw_go(c->b, RS_ACCEPT, RS_NONE);
-	}
-	if (out) { /* the gateway's own router advertisements */
-		rw_cmp(rw_rule(c->b, at), RS_ICMP6_TYPE, RS_EQ, 134);
-		rw_go(c->b, RS_ACCEPT, RS_NONE);
-	}
-	for (size_t i = 0; i < sizeof(mld); i++) {
-		rw_cmp(rw_cmp(rw_rule(c->b, at), RS_ICMP6_TYPE, RS_EQ, mld[i]),
-		    RS_IP6_HOPLIMIT, RS_EQ, 1);
-		rw_go(c->b, RS_ACCEPT, RS_NONE);
-	}
+	rw_cmp(rw_in(rw_rule(c->b, at), RS_ICMP6_TYPE, f->neighbour), RS_IP6_HOPLIMIT, RS_EQ,
+	    255);
+	rw_go(c->b, RS_ACCEPT, RS_NONE);
+	rw_cmp(rw_in(rw_rule(c->b, at), RS_ICMP6_TYPE, f->listener), RS_IP6_HOPLIMIT, RS_EQ,
+	    1);
+	rw_go(c->b, RS_ACCEPT, RS_NONE);
+	if (!out)
+		return;
+	/* the gateway's own router advertisements */
+	rw_cmp(rw_rule(c->b, at), RS_ICMP6_TYPE, RS_EQ, 134);
+	rw_go(c->b, RS_ACCEPT, RS_NONE);
 }
 
 static void dhcp_rules(struct compile *c, uint32_t at)
@@ -411,6 +345,10 @@ static void input_chain(struct compile *c)
 	}
 	rw_go(rw_in(rw_rule(c->b, at), RS_IIFNAME, c->inside), RS_JUMP, from_lan);
 	to_inside(c, at);
+	/* the reset that answers a denied connection of the gateway's own comes by lo, from
+	 * the host's address; no TCP packet from a wire is `related` and a reset */
+	rw_masked(rw_rule(c->b, at), RS_TCP_FLAGS, TCP_RST, RS_NE, 0);
+	rw_go(rw_state(c->b, RS_CT_RELATED), RS_ACCEPT, RS_NONE);
 	outside_rules(c, at);
 
 	neighbour_rules(c, from_lan, false);
@@ -437,6 +375,8 @@ static void output_chain(struct compile *c)
 	for (int i = 0; i < 2; i++) {
 		struct fam *f = &c->fam[i];
 
+		if (!f->lives)
+			continue;
 		rw_not_in(rw_in(rw_rule(c->b, at), f->saddr, f->legacy), f->daddr,
 		    f->management);
 		rw_go(c->b, RS_GOTO, f->spoofed);
@@ -444,53 +384,88 @@ static void output_chain(struct compile *c)
 	to_judge(c, at);
 }
 
+static void look_at_places(struct compile *c)
+{
+	const struct fs_place *p = fs_table(c->fs, FS_PLACES);
+
+	for (uint32_t i = 0; i < c->fs->table[FS_PLACES].count; i++) {
+		struct fam *f = &c->fam[p[i].range.lo.v == 6];
+
+		f->lives = true;
+		f->watches |= fs_host(c->fs, p[i].host)->mode == FS_OBSERVE;
+	}
+}
+
 void compile_declare(struct compile *c)
 {
 	static const char *const tries[WAYS] = { "try_in", "try_out", "try_in_answer",
 		"try_out_answer" };
 
+	look_at_places(c);
 	chain(c, "nomulticast");
 	c->answer = chain(c, "answer");
 	c->opening = chain(c, "opening");
-	c->guards = chain(c, "guards");
+	c->timed = chain(c, "timed");
+	c->clock = chain(c, "clock");
 	for (int i = 0; i < 2; i++) {
 		struct fam *f = &c->fam[i];
 
 		f->judge = fam_chain(c, f, "judge");
 		f->inside = fam_chain(c, f, "inside");
+		if (!f->lives)
+			continue;
 		f->toward = fam_chain(c, f, "toward");
 		f->both = fam_chain(c, f, "both");
 		for (int w = 0; w < WAYS; w++)
 			f->try_way[w] = fam_chain(c, f, tries[w]);
 		f->hit_in = fam_chain(c, f, "hit_in");
 		f->hit_rev_out = fam_chain(c, f, "hit_out_answer");
-		f->watch_in = fam_chain(c, f, "watch_in");
-		f->watch_out = fam_chain(c, f, "watch_out");
+		if (f->watches) {
+			f->watch_in = fam_chain(c, f, "watch_in");
+			f->watch_out = fam_chain(c, f, "watch_out");
+		}
 		f->ok = fam_chain(c, f, "ok");
 		f->syn = fam_chain(c, f, "syn");
 	}
 }
 
+/* What there is of each family that the policy has addresses of. */
+static void family_chains(struct compile *c, struct fam *f)
+{
+	if (f->watches) {
+		compile_watch(c, f, f->watch_in);
+		compile_watch(c, f, f->watch_out);
+	} else {
+		compile_report_kept(c, f, "would_deny");
+	}
+	if (f->lives)
+		f->condemned = compile_report(c, f, "condemned", "", c->answer);
+	else
+		compile_report_kept(c, f, "condemned");
+	judge_chains(c, f);
+	if (!f->lives)
+		return;
+	consent_chains(c, f);
+	ok_chain(c, f);
+	syn_chain(c, f);
+}
+
 void compile_chains(struct compile *c)
 {
+	compile_timed(c);
 	answer_chain(c);
+	compile_gates(c);
 	multicast_chain(c);
+	compile_guards(c);
 	for (int i = 0; i < 2; i++) {
 		struct fam *f = &c->fam[i];
 
 		f->denied = compile_report(c, f, "denied", "", c->answer);
 		f->spoofed = compile_report(c, f, "spoof", "", silent_chain(c));
 		f->blocked = compile_report(c, f, "blocked", "", silent_chain(c));
-		f->condemned = compile_report(c, f, "condemned", "", c->answer);
-		consent_chains(c, f);
-		watch_chain(c, f, f->watch_in);
-		watch_chain(c, f, f->watch_out);
-		judge_chains(c, f);
-		ok_chain(c, f);
-		syn_chain(c, f);
+		family_chains(c, f);
 	}
 	compile_openings(c);
-	compile_guards(c);
 	forward_chain(c);
 	input_chain(c);
 	output_chain(c);

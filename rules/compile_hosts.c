@@ -1,33 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* summary: each host's rules as elements: who may reach what, whom it may reach */
-#include "rules/compile.h"
+/* summary: each host's rules as keys: which list of peers may use which port */
+#include "rules/compile_hosts.h"
 
 #include <netinet/in.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "rules/compile_classes.h"
 #include "rules/compile_lists.h"
-#include "rules/rulewriter.h"
 
-/* Several rules that match are an "or": so entries of one host may stand in the exact
- * set, behind its ports and behind its protocols side by side, and nothing has to be
- * split into disjoint parts.  Chains and sets of sources are named by their content:
- * equal lists are shared, and a reload leaves what did not change alone. */
-enum { EXACT_MAX = 8 };
-
+/* A port is looked up as it is, and as one of its class: several rules that match are an
+ * "or".  Within each of both a key stands once, so what several rules say of it is
+ * joined here. */
 struct scratch {
-	struct want *wants;
+	struct want *wants; /* of one host and direction, by protocol and ports */
 	size_t n, cap;
-	struct lists l;
-	struct range_entry {
-		uint8_t proto;
-		uint16_t lo, hi;
-		uint32_t target, comment_rule;
-		bool direct; /* goto target, else jump */
-	} *entries;
-	size_t nentries, entries_cap;
+	const struct want **some; /* of them, those that a key joins */
+	size_t nsome, some_cap;
+	const struct want **part; /* of these, those of one plane or profile */
+	size_t part_cap;
+};
+
+/* Where keys of one host's address go. */
+struct target {
+	const struct fam *f;
+	enum fs_dir dir;
+	const struct netaddr *host;
+	bool observed;
+	int family; /* index of f */
 };
 
 int icmp_reply_of(uint8_t icmp_proto, uint16_t type)
@@ -82,345 +83,292 @@ static void gather(struct compile *c, struct scratch *s, const struct fs_host *h
 			s->wants[s->n++] = (struct want){ .lo = sv->lo, .hi = sv->hi,
 				.proto = sv->proto, .family = sv->family,
 				.grants = sv->grants, .short_ok = sv->short_opening,
+				.waived = compile_waived(c, r->require, sv->grants),
 				.rule = index, .until = until };
 		}
 	}
-	if (s->n > 0)
+	if (s->n > 1)
 		qsort(s->wants, s->n, sizeof(*s->wants), by_key);
+	s->some = compile_grow(c, s->some, &s->some_cap, s->n, sizeof(*s->some));
+	s->part = compile_grow(c, s->part, &s->part_cap, s->n, sizeof(*s->part));
 }
 
-/* ---- what goes into the exact sets ---- */
+/* ---- times ---- */
 
-static void put_exact(struct compile *c, const struct fam *f, enum fs_dir dir,
-    const struct netaddr *host, const struct want *w, const struct netaddr *peer)
+/* An end as a number; what ends after 2106 does not end in the kernel. */
+static uint32_t end_of(int64_t until)
 {
-	const struct netaddr *client = dir == FS_IN ? peer : host;
-	const struct netaddr *server = dir == FS_IN ? host : peer;
-	size_t size = netaddr_size(host);
-	uint8_t key[40] = { 0 };
-
-	memcpy(key, client->b, size);
-	memcpy(key + size, server->b, size);
-	key[2 * size] = w->proto;
-	key[2 * size + 4] = (uint8_t)(w->lo >> 8);
-	key[2 * size + 5] = (uint8_t)w->lo;
-	rsb_elem(c->b, f->exact[dir], key, NULL, RS_CONTINUE, RS_NONE, id_of(c, w));
+	return until >= UINT32_MAX ? 0 : until < 1 ? 1 : (uint32_t)until;
 }
 
-/* Few single addresses of a single port go into the exact set of this direction and
- * leave the list. */
-static bool take_exact(struct compile *c, const struct fam *f, enum fs_dir dir,
-    const struct netaddr *host, const struct want *w, struct lists *l)
+static void note_end(struct compile *c, uint32_t end)
 {
-	struct part *p = &l->parts[0];
-	size_t singles = 0, kept = 0;
-
-	if (c->failed || l->nparts == 0 || p->until != FS_FOREVER)
-		return false;
-	for (size_t i = 0; i < p->n; i++)
-		singles += range_is_single(&l->ranges[p->first + i]);
-	if (singles == 0 || singles > EXACT_MAX)
-		return false;
-	for (size_t i = 0; i < p->n; i++) {
-		struct netrange r = l->ranges[p->first + i];
-
-		if (range_is_single(&r))
-			put_exact(c, f, dir, host, w, &r.lo);
-		else
-			l->ranges[p->first + kept++] = r;
-	}
-	p->n = kept;
-	return true;
-}
-
-/* The same for another host that has the same list. */
-static void take_exact_again(struct compile *c, const struct fam *f, enum fs_dir dir,
-    const struct netaddr *host, const struct want *w)
-{
-	const struct fs_span peers = fs_rule(c->fs, w->rule)->peers;
-
-	for (uint32_t i = 0; i < peers.count; i++) {
-		const struct netrange *r = fs_range(c->fs, peers.first + i);
-
-		if (r->lo.v == f->v && range_is_single(r))
-			put_exact(c, f, dir, host, w, &r->lo);
-	}
-}
-
-/* The list of a single rule, which others may have too. */
-static struct list_key list_key_of(const struct compile *c, const struct want *w,
-    size_t n, uint8_t v, bool exact, unsigned what)
-{
-	const struct fs_span peers = fs_rule(c->fs, w->rule)->peers;
-	struct list_key key = { .until = w->until, .first = peers.first, .v = v,
-		.exact = exact, .what = (uint8_t)what };
-
-	if (n == 1 && w->family == 0)
-		key.count = peers.count;
-	return key; /* count 0: not one that is remembered */
-}
-
-/* ---- one host, one direction, one family ---- */
-
-static struct then then_of(const struct fam *f, enum way w)
-{
-	switch (w) {
-	case FWD_IN:
-		return (struct then){ "from", f->saddr, f->hit_in, { 0 }, 0 };
-	case REV_OUT:
-		return (struct then){ "answerto", f->saddr, f->hit_rev_out, { 0 }, 0 };
-	case FWD_OUT:
-	case REV_IN:
-	case WAYS:
-		break;
-	}
-	return (struct then){ "to", f->daddr, f->ok, { 0 }, 0 };
-}
-
-static size_t host_key(uint8_t key[static 24], const struct netaddr *host, uint8_t proto)
-{
-	size_t size = netaddr_size(host);
-
-	memset(key, 0, 24);
-	memcpy(key, host->b, size);
-	key[size] = proto;
-	return size;
-}
-
-static void map_port(struct compile *c, uint32_t map, const struct netaddr *host,
-    const struct want *w, enum rs_go go, uint32_t chain, const char *comment)
-{
-	uint8_t key[24];
-	size_t size = host_key(key, host, w->proto);
-
-	key[size + 4] = (uint8_t)(w->lo >> 8);
-	key[size + 5] = (uint8_t)w->lo;
-	rsb_elem(c->b, map, key, NULL, go, chain, comment);
-}
-
-static void range_go(struct compile *c, const struct range_entry *e)
-{
-	rw_go(c->b, e->direct ? RS_GOTO : RS_JUMP, e->target);
-}
-
-/* Answers to a range of ICMP types: one test for each that has an answer. */
-static void answer_rules(struct compile *c, const struct fam *f,
-    const struct range_entry *e, uint32_t chain)
-{
-	for (unsigned type = e->lo; type <= e->hi; type++) {
-		int reply = icmp_reply_of(e->proto, (uint16_t)type);
-
-		if (reply < 0)
-			continue;
-		rw_cmp(rw_rule(c->b, chain), f->icmp_field, RS_EQ, (uint64_t)reply);
-		range_go(c, e);
-	}
-}
-
-/* The port (or ICMP type) test of a range, and where it leads. */
-static void range_rules(struct compile *c, const struct fam *f, enum way w,
-    const struct range_entry *e, uint32_t chain)
-{
-	bool reverse = w == REV_IN || w == REV_OUT;
-
-	if (reverse && e->proto == f->icmp) {
-		answer_rules(c, f, e, chain);
+	if (c->nends > 0 && c->ends[c->nends - 1] == end)
 		return;
-	}
-	rw_rule(c->b, chain);
-	if (is_port_proto(e->proto))
-		rw_ports(c->b, reverse ? RS_TH_SPORT : RS_TH_DPORT, e->lo, e->hi);
-	else if (e->proto == f->icmp)
-		rw_ports(c->b, f->icmp_field, e->lo, e->hi);
-	range_go(c, e);
-}
-
-/* The chain of one protocol's ranges: equal ones are shared. */
-static uint32_t ranges_chain(struct compile *c, const struct fam *f, enum way w,
-    const struct range_entry *e, size_t n, bool grants)
-{
-	static const char *const kind[WAYS] = { "inports", "outports", "inanswers",
-		"outanswers" };
-	crypto_generichash_state st;
-	char name[RS_NAME_MAX];
-	uint32_t chain;
-
-	compile_hash_start(&st, 2 + (uint64_t)grants);
-	for (size_t i = 0; i < n; i++) {
-		const char *target = rsb_chain_name(c->b, e[i].target);
-		uint64_t v[4] = { e[i].proto, e[i].lo, e[i].hi, e[i].direct };
-
-		/* by the target's name: its index depends on the rest of the policy */
-		crypto_generichash_update(&st, (const uint8_t *)v, sizeof(v));
-		crypto_generichash_update(&st, (const uint8_t *)target,
-		    strlen(target) + 1);
-	}
-	compile_name(name, grants ? "grants" : kind[w], f->v, &st);
-	chain = rsb_find_chain(c->b, name);
-	if (chain != RS_NONE)
-		return chain;
-	chain = rsb_chain(c->b, name, &(struct rs_chain){ .content_named = true });
-	for (size_t i = 0; i < n; i++)
-		range_rules(c, f, w, &e[i], chain);
-	return chain;
-}
-
-static void add_entry(struct compile *c, struct scratch *s, const struct want *w,
-    uint32_t target, bool direct)
-{
-	s->entries = compile_grow(c, s->entries, &s->entries_cap, s->nentries + 1,
-	    sizeof(*s->entries));
+	c->ends = compile_grow(c, c->ends, &c->ends_cap, c->nends + 1, sizeof(*c->ends));
 	if (!c->failed)
-		s->entries[s->nentries++] = (struct range_entry){ .proto = w->proto,
-			.lo = w->lo, .hi = w->hi, .target = target,
-			.comment_rule = w->rule, .direct = direct };
+		c->ends[c->nends++] = end;
 }
 
-/* Flush the collected ranges: one chain a protocol, one element a host. */
-static void map_ranges(struct compile *c, const struct fam *f, enum way w,
-    struct scratch *s, const struct netaddr *host, uint32_t map, bool grants)
+/* Plane 0 takes what has no end, the next ones each the latest end that is left; the last
+ * one all that remain, to the earliest of their ends: the daemon compiles again then. */
+static uint32_t next_end(const struct scratch *s, uint32_t below, bool last)
 {
-	for (size_t i = 0; i < s->nentries;) {
-		size_t n = 1;
-		uint8_t key[24];
-		uint32_t chain;
+	uint32_t end = 0;
 
-		while (i + n < s->nentries && s->entries[i + n].proto == s->entries[i].proto)
-			n++;
-		chain = ranges_chain(c, f, w, &s->entries[i], n, grants);
-		host_key(key, host, s->entries[i].proto);
-		rsb_elem(c->b, map, key, NULL, RS_JUMP, chain,
-		    fs_str(c->fs, fs_rule(c->fs, s->entries[i].comment_rule)->id));
-		i += n;
+	for (size_t i = 0; i < s->nsome; i++) {
+		uint32_t e = end_of(s->some[i]->until);
+
+		if (e != 0 && e < below && (end == 0 || (last ? e < end : e > end)))
+			end = e;
 	}
-	s->nentries = 0;
+	return end;
 }
 
-static size_t same_key(const struct scratch *s, size_t at)
+static size_t take_plane(struct scratch *s, uint32_t end, uint32_t below, bool last)
 {
-	size_t n = 1;
+	size_t n = 0;
 
-	while (at + n < s->n && s->wants[at + n].proto == s->wants[at].proto &&
-	    s->wants[at + n].lo == s->wants[at].lo && s->wants[at + n].hi == s->wants[at].hi)
-		n++;
+	for (size_t i = 0; i < s->nsome; i++) {
+		uint32_t e = end_of(s->some[i]->until);
+
+		if (end == 0 ? e == 0 : last ? e != 0 && e < below : e == end)
+			s->part[n++] = s->some[i];
+	}
 	return n;
 }
 
-static bool single_port(const struct want *w)
+/* Who has what some[] grant goes into k, a plane an end. */
+static void put_lists(struct compile *c, struct scratch *s, const struct target *t,
+    struct keys *k, const struct key *key)
 {
-	return is_port_proto(w->proto) && w->lo == w->hi;
-}
+	uint32_t below = UINT32_MAX, end = 0;
 
-static bool of_family(const struct want *w, const struct fam *f)
-{
-	return (w->proto != IPPROTO_ICMP || f->v == 4) &&
-	    (w->proto != IPPROTO_ICMPV6 || f->v == 6);
-}
+	for (unsigned p = 0; p < PLANES && !c->failed; p++) {
+		bool last = p + 1 == PLANES;
+		uint32_t number;
+		size_t n;
 
-/* Consent of one side in one orientation. */
-static void host_way(struct compile *c, const struct fam *f, enum way w,
-    struct scratch *s, const struct netaddr *host)
-{
-	enum fs_dir dir = w == FWD_IN || w == REV_IN ? FS_IN : FS_OUT;
-	const struct then t = then_of(f, w);
-
-	for (size_t i = 0, n; i < s->n && !c->failed; i += n) {
-		const struct want *wt = &s->wants[i];
-		bool exact = single_port(wt);
-		struct list_key key;
-		struct list_end end;
-
-		n = same_key(s, i);
-		if (!of_family(wt, f))
+		if (p > 0 && (end = next_end(s, below, last)) == 0)
+			return;
+		n = take_plane(s, end, below, last);
+		if (end != 0)
+			below = end;
+		number = n == 0 ? 0 : lists_number(c, s->part, n, t->f);
+		if (number == 0)
 			continue;
-		key = list_key_of(c, wt, n, f->v, exact, w);
-		if (!lists_known(&s->l, &key, &end)) {
-			lists_collect(c, &s->l, wt, n, f->v);
-			end.singles = exact && take_exact(c, f, dir, host, wt, &s->l);
-			lists_settle(c, f, &s->l, &t, &end);
-			lists_remember(c, &s->l, &key, &end);
-		} else if (end.singles) {
-			take_exact_again(c, f, dir, host, wt);
-		}
-		if (c->failed || end.empty)
-			continue;
-		if (exact)
-			map_port(c, f->port_map[w], host, wt, end.all ? RS_GOTO : RS_JUMP,
-			    end.chain, id_of(c, wt));
-		else
-			add_entry(c, s, wt, end.chain, end.all);
+		keys_put(c, t->f, k, key, p, end, number, id_of(c, s->part[0]));
+		if (end != 0)
+			note_end(c, end);
 	}
-	map_ranges(c, f, w, s, host, f->proto_map[w], false);
 }
 
-/* One port with one kind of grant: an element of the map, no chain of its own.  (A map
- * holds a key once.) */
-static bool is_alone(const struct scratch *s, size_t at, size_t n)
+/* ---- what connections are granted at their opening ---- */
+
+static unsigned profile_of(const struct want *w)
+{
+	return w->grants | (unsigned)w->short_ok << 2 | (unsigned)w->waived << 3;
+}
+
+/* Whether all rules for any of these ports grant alike.  Then who got as far as the
+ * opening, by one of them, has what they grant; but for an observed host, which lets
+ * others in, too. */
+static bool is_alike(const struct scratch *s, const struct target *t, uint16_t lo,
+    uint16_t hi)
+{
+	unsigned profile = profile_of(s->some[0]);
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct want *w = &s->wants[i];
+
+		if (w->proto == IPPROTO_TCP && w->lo <= hi && w->hi >= lo &&
+		    (w->family == 0 || w->family == t->f->v) && profile_of(w) != profile)
+			return false;
+	}
+	return !t->observed;
+}
+
+static struct keys *mixed_keys(struct compile *c, const struct target *t, unsigned profile)
+{
+	struct keys **k = &c->hosts->mixed[t->family][t->dir][profile];
+	char base[16];
+
+	snprintf(base, sizeof(base), "%sgrant%u", t->dir == FS_IN ? "in" : "out", profile);
+
+	if (*k == NULL) {
+		*k = calloc(1, sizeof(**k));
+		if (*k == NULL) {
+			c->failed = true;
+			return NULL;
+		}
+		keys_init(*k, base);
+	}
+	return *k;
+}
+
+static void put_mixed(struct compile *c, struct scratch *s, const struct target *t,
+    const struct key *key)
+{
+	for (unsigned profile = 1; profile < PROFILES && !c->failed; profile++) {
+		struct scratch those = *s;
+		struct keys *keys;
+
+		for (size_t i = those.nsome = 0; i < s->nsome; i++)
+			if (profile_of(s->some[i]) == profile)
+				those.nsome++;
+		if (those.nsome == 0 || (keys = mixed_keys(c, t, profile)) == NULL)
+			continue;
+		those.some = calloc(those.nsome, sizeof(*those.some));
+		if (those.some == NULL) {
+			c->failed = true;
+			return;
+		}
+		for (size_t i = those.nsome = 0; i < s->nsome; i++)
+			if (profile_of(s->some[i]) == profile)
+				those.some[those.nsome++] = s->some[i];
+		put_lists(c, &those, t, keys, key);
+		free(those.some);
+	}
+}
+
+static void put_labels(struct compile *c, struct scratch *s, const struct target *t,
+    const struct key *key, uint16_t lo, uint16_t hi)
+{
+	unsigned profile = profile_of(s->some[0]);
+
+	if (s->some[0]->proto != IPPROTO_TCP)
+		return;
+	if (!is_alike(s, t, lo, hi)) {
+		put_mixed(c, s, t, key);
+	} else if (profile != 0) {
+		c->hosts->used[t->dir][profile] = true;
+		keys_put(c, t->f, &c->hosts->labels[t->family][t->dir], key, 0, 0,
+		    profile_number(profile), id_of(c, s->some[0]));
+	}
+}
+
+/* ---- keys ---- */
+
+static void put_key(struct compile *c, struct scratch *s, const struct target *t,
+    enum key_kind kind, uint32_t rest, uint16_t lo, uint16_t hi)
+{
+	struct key key = { kind, t->host, s->some[0]->proto, rest };
+
+	put_lists(c, s, t, &c->hosts->consent[t->family][t->dir], &key);
+	if (kind == KEY_PORT || kind == KEY_RANGE)
+		put_labels(c, s, t, &key, lo, hi);
+}
+
+/* Those of wants[from..to) that this family has and that hold all of lo..hi. */
+static bool join(struct scratch *s, const struct target *t, size_t from, size_t to,
+    uint16_t lo, uint16_t hi, bool ranges)
+{
+	s->nsome = 0;
+	for (size_t i = from; i < to; i++) {
+		const struct want *w = &s->wants[i];
+
+		if (w->lo <= lo && w->hi >= hi && (w->family == 0 || w->family == t->f->v) &&
+		    (!ranges || w->lo != w->hi))
+			s->some[s->nsome++] = w;
+	}
+	return s->nsome > 0;
+}
+
+static void put_port(struct compile *c, struct scratch *s, const struct target *t,
+    size_t from, size_t to, size_t at)
+{
+	uint16_t port = s->wants[at].lo;
+	size_t end = at;
+
+	if (at > from && s->wants[at - 1].lo == port && s->wants[at - 1].hi == port)
+		return; /* was joined with the one before */
+	while (end < to && s->wants[end].lo == port && s->wants[end].hi == port)
+		end++;
+	if (join(s, t, at, end, port, port, false))
+		put_key(c, s, t, KEY_PORT, port, port, port);
+}
+
+/* The classes of a range, but for those that a range before it has, too. */
+static void put_range(struct compile *c, struct scratch *s, const struct target *t,
+    size_t from, size_t to, size_t at)
 {
 	const struct want *w = &s->wants[at];
+	const struct port_class *k;
+	size_t n = classes_of(c, w->proto, w->lo, w->hi, &k);
 
-	return single_port(w) &&
-	    (at == 0 || w[-1].proto != w->proto || w[-1].lo != w->lo || w[-1].hi != w->hi) &&
-	    (at + n == s->n || w[n].proto != w->proto || w[n].lo != w->lo ||
-		w[n].hi != w->hi);
-}
+	for (size_t i = 0; i < n && !c->failed; i++) {
+		bool before = false;
 
-/* What the side grants to whom, noted when the connection opens: a rule's labels. */
-static void host_grants(struct compile *c, const struct fam *f, enum fs_dir dir,
-    struct scratch *s, const struct netaddr *host)
-{
-	static const uint32_t smb[] = { LABEL_IN_SMB, LABEL_OUT_SMB };
-	static const uint32_t rdp[] = { LABEL_IN_RDP, LABEL_OUT_RDP };
-	static const uint32_t may_be_short[] = { LABEL_IN_SHORT, LABEL_OUT_SHORT };
-
-	for (size_t i = 0, n; i < s->n && !c->failed; i += n) {
-		const struct want *w = &s->wants[i];
-		struct list_key key;
-		struct list_end end;
-
-		n = 1;
-		if (w->proto != IPPROTO_TCP || (w->grants == 0 && !w->short_ok))
-			continue;
-		for (; i + n < s->n && s->wants[i + n].proto == w->proto &&
-		     s->wants[i + n].lo == w->lo && s->wants[i + n].hi == w->hi &&
-		     s->wants[i + n].grants == w->grants &&
-		     s->wants[i + n].short_ok == w->short_ok; n++)
-			;
-		struct then t = { "grant", dir == FS_IN ? f->saddr : f->daddr, RS_NONE,
-			{ 0 }, 0 };
-
-		if (w->grants & FS_SMB)
-			t.label[t.nlabels++] = smb[dir];
-		if (w->grants & FS_RDP)
-			t.label[t.nlabels++] = rdp[dir];
-		if (w->short_ok)
-			t.label[t.nlabels++] = may_be_short[dir];
-		key = list_key_of(c, w, n, f->v, false,
-		    WAYS + ((unsigned)dir << 3 | w->grants << 1 | w->short_ok));
-		if (!lists_known(&s->l, &key, &end)) {
-			lists_collect(c, &s->l, w, n, f->v);
-			end.singles = false;
-			lists_settle(c, f, &s->l, &t, &end);
-			lists_remember(c, &s->l, &key, &end);
-		}
-		if (c->failed || end.empty)
-			continue;
-		if (is_alone(s, i, n))
-			map_port(c, f->grant_map[dir], host, w, RS_JUMP, end.chain, id_of(c, w));
-		else
-			add_entry(c, s, w, end.chain, false);
+		for (size_t j = from; j < at && !before; j++)
+			before = s->wants[j].lo != s->wants[j].hi &&
+			    s->wants[j].lo <= k[i].lo && s->wants[j].hi >= k[i].hi &&
+			    (s->wants[j].family == 0 || s->wants[j].family == t->f->v);
+		if (!before && join(s, t, from, to, k[i].lo, k[i].hi, true))
+			put_key(c, s, t, KEY_RANGE, class_number(w->proto, k[i].lo), k[i].lo,
+			    k[i].hi);
 	}
-	map_ranges(c, f, dir == FS_IN ? FWD_IN : FWD_OUT, s, host, f->grant_range[dir], true);
 }
 
-static void host_address(struct compile *c, struct scratch *s, enum fs_dir dir,
-    const struct netaddr *a)
+static void put_ports(struct compile *c, struct scratch *s, const struct target *t,
+    size_t from, size_t to)
 {
-	const struct fam *f = &c->fam[a->v == 6];
+	for (size_t at = from; at < to && !c->failed; at++) {
+		if (s->wants[at].lo == s->wants[at].hi)
+			put_port(c, s, t, from, to, at);
+		else
+			put_range(c, s, t, from, to, at);
+	}
+}
 
-	host_way(c, f, dir == FS_IN ? FWD_IN : FWD_OUT, s, a);
-	host_way(c, f, dir == FS_IN ? REV_IN : REV_OUT, s, a);
-	host_grants(c, f, dir, s, a);
+static void put_types(struct compile *c, struct scratch *s, const struct target *t,
+    size_t from, size_t to)
+{
+	for (unsigned type = 0; type <= UINT8_MAX && !c->failed; type++) {
+		int reply = icmp_reply_of(t->f->icmp, (uint16_t)type);
+
+		if (!join(s, t, from, to, (uint16_t)type, (uint16_t)type, false))
+			continue;
+		put_key(c, s, t, KEY_ICMP, type, 0, 0);
+		if (reply >= 0)
+			put_key(c, s, t, KEY_ANSWER, (uint32_t)reply, 0, 0);
+	}
+}
+
+/* ---- hosts ---- */
+
+static void host_address(struct compile *c, struct scratch *s, const struct fs_host *h,
+    enum fs_dir dir, const struct netaddr *a)
+{
+	const int family = a->v == 6;
+	const struct target t = { &c->fam[family], dir, a, h->mode == FS_OBSERVE, family };
+
+	for (size_t from = 0, to; from < s->n && !c->failed; from = to) {
+		uint8_t proto = s->wants[from].proto;
+
+		for (to = from + 1; to < s->n && s->wants[to].proto == proto; to++)
+			;
+		if (is_port_proto(proto))
+			put_ports(c, s, &t, from, to);
+		else if (proto == t.f->icmp)
+			put_types(c, s, &t, from, to);
+		else if (join(s, &t, from, to, 0, 0, false))
+			put_key(c, s, &t, KEY_PROTO, 0, 0, 0);
+	}
+}
+
+static int hosts_new(struct compile *c)
+{
+	static const char *const consent[2] = { [FS_IN] = "in", [FS_OUT] = "out" };
+	static const char *const labels[2] = { [FS_IN] = "ingrants", [FS_OUT] = "outgrants" };
+
+	c->hosts = calloc(1, sizeof(*c->hosts));
+	if (c->hosts == NULL || lists_new(c) == -1 || classes_new(c) == -1)
+		return -1;
+	for (int i = 0; i < 4; i++) {
+		keys_init(&c->hosts->consent[i / 2][i % 2], consent[i % 2]);
+		keys_init(&c->hosts->labels[i / 2][i % 2], labels[i % 2]);
+	}
+	return 0;
 }
 
 void compile_hosts(struct compile *c)
@@ -428,17 +376,32 @@ void compile_hosts(struct compile *c)
 	struct scratch s;
 
 	memset(&s, 0, sizeof(s));
+	if (hosts_new(c) == -1)
+		c->failed = true;
 	for (uint32_t i = 0; i < c->fs->table[FS_HOSTS].count && !c->failed; i++) {
 		const struct fs_host *h = fs_host(c->fs, i);
 
 		for (int dir = FS_IN; dir <= FS_OUT && h->declared; dir++) {
-			gather(c, &s, h, dir);
+			gather(c, &s, h, (enum fs_dir)dir);
 			for (uint32_t a = 0; s.n > 0 && a < h->addresses.count; a++)
-				host_address(c, &s, dir,
+				host_address(c, &s, h, (enum fs_dir)dir,
 				    &fs_range(c->fs, h->addresses.first + a)->lo);
 		}
 	}
+	if (!c->failed)
+		lists_sets(c);
 	free(s.wants);
-	lists_free(&s.l);
-	free(s.entries);
+	free(s.some);
+	free(s.part);
+}
+
+void compile_hosts_free(struct compile *c)
+{
+	for (int i = 0; c->hosts != NULL && i < 4; i++)
+		for (int p = 0; p < PROFILES; p++)
+			free(c->hosts->mixed[i / 2][i % 2][p]);
+	free(c->hosts);
+	lists_free(c->lists);
+	classes_free(c->classes);
+	free(c->ends);
 }

@@ -1,14 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* summary: lists of peers as chains and sets named by their content */
+/* summary: lists of peers as numbers, and the sets that say who is in which */
 #include "rules/compile_lists.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "rules/compile_levels.h"
 #include "rules/rulewriter.h"
 
-enum { INLINE_MAX = 8, NAME_HASH = 10 };
+/* A list that occurs in the policy. */
+struct list {
+	uint32_t number;
+	uint8_t v;
+	size_t first, n; /* in ranges[] */
+};
+
+/* Number of the peers of one rule, which others may have too: the policy stores equal
+ * ones once. */
+struct single {
+	uint32_t first, count, number; /* count 0: free */
+	uint8_t v;
+};
+
+struct lists {
+	struct list *list;
+	size_t nlists, lists_cap;
+	struct netrange *ranges, *work; /* of all lists; of the one at hand */
+	size_t nranges, ranges_cap, work_cap;
+	uint32_t *by_number; /* open hash: index + 1 in list, 0: free */
+	size_t by_number_cap;
+	struct single *single;
+	size_t nsingle, single_cap;
+};
 
 void *compile_grow(struct compile *c, void *at, size_t *cap, size_t need, size_t elem)
 {
@@ -28,66 +53,27 @@ void *compile_grow(struct compile *c, void *at, size_t *cap, size_t need, size_t
 	return more;
 }
 
-/* ---- lists of peers ---- */
-
-static void add_part(struct compile *c, struct lists *l, const struct netrange *r,
-    size_t n, uint8_t v, int64_t until)
+int lists_new(struct compile *c)
 {
-	struct part *p;
+	struct lists *l = calloc(1, sizeof(*l));
 
-	l->ranges =
-	    compile_grow(c, l->ranges, &l->cap, l->nranges + n, sizeof(*l->ranges));
-	l->parts =
-	    compile_grow(c, l->parts, &l->parts_cap, l->nparts + 1, sizeof(*l->parts));
-	if (c->failed)
+	c->lists = l;
+	return l == NULL ? -1 : 0;
+}
+
+void lists_free(struct lists *l)
+{
+	if (l == NULL)
 		return;
-	p = l->nparts > 0 && l->parts[l->nparts - 1].until == until
-		? &l->parts[l->nparts - 1]
-		: &l->parts[l->nparts++];
-	if (p->until != until || p->first + p->n != l->nranges)
-		*p = (struct part){ .until = until, .first = l->nranges };
-	for (size_t i = 0; i < n; i++) {
-		if (r[i].lo.v != v)
-			continue;
-		l->ranges[l->nranges++] = r[i];
-		p->n++;
-	}
+	free(l->list);
+	free(l->ranges);
+	free(l->work);
+	free(l->by_number);
+	free(l->single);
+	free(l);
 }
 
-static int by_until(const void *x, const void *y)
-{
-	const struct want *const *a = x, *const *b = y;
-
-	if ((*a)->until != (*b)->until)
-		return (*a)->until > (*b)->until ? -1 : 1;
-	return (*a)->rule < (*b)->rule ? -1 : (*a)->rule > (*b)->rule;
-}
-
-void lists_collect(
-    struct compile *c, struct lists *l, const struct want *wants, size_t n, uint8_t v)
-{
-	const struct want **order = calloc(n, sizeof(*order));
-
-	l->nranges = l->nparts = 0;
-	if (order == NULL) {
-		c->failed = true;
-		return;
-	}
-	for (size_t i = 0; i < n; i++)
-		order[i] = &wants[i];
-	qsort(order, n, sizeof(*order), by_until);
-	for (size_t i = 0; i < n && !c->failed; i++) {
-		const struct fs_rule *r = fs_rule(c->fs, order[i]->rule);
-
-		if (order[i]->family == 0 || order[i]->family == v)
-			add_part(c, l, fs_range(c->fs, r->peers.first), r->peers.count,
-			    v, order[i]->until);
-	}
-	free(order);
-	for (size_t i = 0; i < l->nparts; i++)
-		l->parts[i].n =
-		    netranges_merge(&l->ranges[l->parts[i].first], l->parts[i].n);
-}
+/* ---- from content to number ---- */
 
 static bool is_all(const struct netrange *r)
 {
@@ -96,227 +82,278 @@ static bool is_all(const struct netrange *r)
 	return memcmp(&all, r, sizeof(all)) == 0;
 }
 
-static bool list_empty(const struct lists *l)
+static size_t gather(struct compile *c, struct lists *l, const struct want *const *wants,
+    size_t n, uint8_t v)
 {
-	for (size_t i = 0; i < l->nparts; i++)
-		if (l->parts[i].n > 0)
-			return false;
-	return true;
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct fs_span peers = fs_rule(c->fs, wants[i]->rule)->peers;
+
+		l->work = compile_grow(c, l->work, &l->work_cap, at + peers.count,
+		    sizeof(*l->work));
+		for (uint32_t k = 0; k < peers.count && !c->failed; k++) {
+			const struct netrange *r = fs_range(c->fs, peers.first + k);
+
+			if (r->lo.v == v)
+				l->work[at++] = *r;
+		}
+	}
+	return netranges_merge(l->work, at);
 }
 
-/* ---- chains and sets named by content ---- */
-
-void compile_name(char name[static RS_NAME_MAX], const char *kind, uint8_t v,
-    crypto_generichash_state *st)
+static uint32_t number_of(const struct netrange *r, size_t n)
 {
 	uint8_t h[16];
-	size_t len;
+	uint32_t number;
 
-	crypto_generichash_final(st, h, sizeof(h));
-	len = (size_t)snprintf(name, 24, "%.16s%u_", kind, v);
-	sodium_bin2hex(name + len, RS_NAME_MAX - len, h, NAME_HASH);
+	crypto_generichash(h, sizeof(h), (const uint8_t *)r, n * sizeof(*r), NULL, 0);
+	memcpy(&number, h, sizeof(number));
+	return number | LIST_FLAG;
 }
 
-void compile_hash_start(crypto_generichash_state *st, uint64_t what)
+static int number_grow(struct lists *l)
 {
-	crypto_generichash_init(st, NULL, 0, 16);
-	crypto_generichash_update(st, (const uint8_t *)&what, sizeof(what));
-}
-
-static void hash_part(const struct compile *c, crypto_generichash_state *st,
-    const struct lists *l, const struct part *p)
-{
-	if (p->until != FS_FOREVER)
-		crypto_generichash_update(
-		    st, (const uint8_t *)&c->o->floor, sizeof(c->o->floor));
-	crypto_generichash_update(st, (const uint8_t *)&p->until, sizeof(p->until));
-	crypto_generichash_update(
-	    st, (const uint8_t *)&l->ranges[p->first], p->n * sizeof(*l->ranges));
-}
-
-/* Rules with a test of time; the floor closes them where the clock went back. */
-static void time_test(struct compile *c, int64_t until)
-{
-	if (until == FS_FOREVER)
-		return;
-	if (c->o->floor > 0)
-		rw_cmp(c->b, RS_TIME, RS_GE, (uint64_t)c->o->floor * 1000000000u);
-	rw_cmp(c->b, RS_TIME, RS_LT, (uint64_t)until * 1000000000u);
-}
-
-static uint32_t range_set(
-    struct compile *c, const struct fam *f, const struct lists *l, const struct part *p)
-{
-	crypto_generichash_state st;
-	char name[RS_NAME_MAX];
-	struct part timeless = *p;
-	uint32_t set;
-
-	timeless.until = FS_FOREVER;
-	compile_hash_start(&st, 1);
-	hash_part(c, &st, l, &timeless);
-	compile_name(name, "list", f->v, &st);
-	set = rsb_find_set(c->b, name);
-	if (set != RS_NONE)
-		return set;
-	set = rsb_set(c->b, name,
-	    &(struct rs_set){ .nkeys = 1,
-		.key = { f->addr_type },
-		.interval = true,
-		.content_named = true });
-	for (size_t i = 0; i < p->n; i++) {
-		const struct netrange *r = &l->ranges[p->first + i];
-
-		rsb_elem(c->b, set, r->lo.b, r->hi.b, RS_CONTINUE, RS_NONE, "");
-	}
-	return set;
-}
-
-static void finish_rule(struct compile *c, const struct then *t)
-{
-	for (uint32_t i = 0; i < t->nlabels; i++)
-		rw_set_label(c->b, t->label[i]);
-	if (t->hit != RS_NONE)
-		rw_go(c->b, RS_GOTO, t->hit);
-}
-
-static void list_rules(struct compile *c, const struct fam *f, uint32_t chain,
-    const struct lists *l, const struct part *p, const struct then *t)
-{
-	if (p->n > INLINE_MAX) {
-		rw_rule(c->b, chain);
-		time_test(c, p->until);
-		rw_in(c->b, t->field, range_set(c, f, l, p));
-		finish_rule(c, t);
-		return;
-	}
-	for (size_t i = 0; i < p->n; i++) {
-		const struct netrange *r = &l->ranges[p->first + i];
-
-		rw_rule(c->b, chain);
-		time_test(c, p->until);
-		if (!is_all(r))
-			rw_addr(c->b, t->field, r);
-		finish_rule(c, t);
-	}
-}
-
-/* The chain that tries the list: hits go on, misses return. */
-static uint32_t list_chain(
-    struct compile *c, const struct fam *f, const struct lists *l, const struct then *t)
-{
-	crypto_generichash_state st;
-	char name[RS_NAME_MAX];
-	uint64_t what = (uint64_t)t->field << 32 | t->nlabels;
-	uint32_t chain;
-
-	/* all that the rules are made of: the end they test, and what a hit means */
-	for (uint32_t i = 0; i < t->nlabels; i++)
-		what ^= (uint64_t)t->label[i] << (8 * (i + 1));
-	compile_hash_start(&st, what);
-	for (size_t i = 0; i < l->nparts; i++)
-		if (l->parts[i].n > 0)
-			hash_part(c, &st, l, &l->parts[i]);
-	compile_name(name, t->kind, f->v, &st);
-	chain = rsb_find_chain(c->b, name);
-	if (chain != RS_NONE)
-		return chain;
-	chain = rsb_chain(c->b, name, &(struct rs_chain){ .content_named = true });
-	for (size_t i = 0; i < l->nparts; i++)
-		list_rules(c, f, chain, l, &l->parts[i], t);
-	return chain;
-}
-
-static bool list_is_all(const struct lists *l)
-{
-	return l->nparts > 0 && l->parts[0].until == FS_FOREVER && l->parts[0].n == 1 &&
-	       is_all(&l->ranges[l->parts[0].first]);
-}
-
-void lists_settle(struct compile *c, const struct fam *f, struct lists *l,
-    const struct then *t, struct list_end *ret)
-{
-	ret->empty = c->failed || list_empty(l);
-	ret->all = !ret->empty && t->hit != RS_NONE && list_is_all(l);
-	ret->chain = t->hit;
-	if (!ret->empty && !ret->all)
-		ret->chain = list_chain(c, f, l, t);
-}
-
-/* ---- lists seen before ---- */
-
-struct list_slot {
-	struct list_key key; /* count 0: free */
-	struct list_end end;
-};
-
-static bool same_key(const struct list_key *a, const struct list_key *b)
-{
-	return a->first == b->first && a->count == b->count && a->until == b->until &&
-	       a->v == b->v && a->exact == b->exact && a->what == b->what;
-}
-
-/* Where key stands, or would. */
-static struct list_slot *slot_of(
-    struct list_slot *slots, size_t cap, const struct list_key *key)
-{
-	uint64_t h = key->first;
-
-	h = (h << 16 | (uint64_t)key->what << 4 | key->v << 1 | key->exact) ^
-	    (uint64_t)key->until << 20;
-	h *= 0x9e3779b97f4a7c15u;
-	for (size_t at = h >> 32 & (cap - 1);; at = (at + 1) & (cap - 1))
-		if (slots[at].key.count == 0 || same_key(&slots[at].key, key))
-			return &slots[at];
-}
-
-bool lists_known(
-    const struct lists *l, const struct list_key *key, struct list_end *ret)
-{
-	const struct list_slot *s;
-
-	if (l->known_cap == 0 || key->count == 0)
-		return false;
-	s = slot_of(l->known, l->known_cap, key);
-	if (s->key.count == 0)
-		return false;
-	*ret = s->end;
-	return true;
-}
-
-static int known_grow(struct lists *l)
-{
-	size_t cap = l->known_cap == 0 ? 1024 : l->known_cap * 2;
-	struct list_slot *more = calloc(cap, sizeof(*more));
+	size_t cap = l->by_number_cap == 0 ? 256 : l->by_number_cap * 2;
+	uint32_t *more = calloc(cap, sizeof(*more));
 
 	if (more == NULL)
 		return -1;
-	for (size_t i = 0; i < l->known_cap; i++)
-		if (l->known[i].key.count != 0)
-			*slot_of(more, cap, &l->known[i].key) = l->known[i];
-	free(l->known);
-	l->known = more;
-	l->known_cap = cap;
+	for (size_t i = 0; i < l->nlists; i++) {
+		size_t at = l->list[i].number & (cap - 1);
+
+		while (more[at] != 0)
+			at = (at + 1) & (cap - 1);
+		more[at] = (uint32_t)i + 1;
+	}
+	free(l->by_number);
+	l->by_number = more;
+	l->by_number_cap = cap;
 	return 0;
 }
 
-void lists_remember(struct compile *c, struct lists *l, const struct list_key *key,
-    const struct list_end *end)
+static const struct list *find(const struct lists *l, uint32_t number)
 {
-	if (key->count == 0)
-		return;
-	if (2 * l->nknown >= l->known_cap && known_grow(l) == -1) {
-		c->failed = true;
-		return;
-	}
-	*slot_of(l->known, l->known_cap, key) =
-	    (struct list_slot){ .key = *key, .end = *end };
-	l->nknown++;
+	for (size_t at = number & (l->by_number_cap - 1); l->by_number[at] != 0;
+	     at = (at + 1) & (l->by_number_cap - 1))
+		if (l->list[l->by_number[at] - 1].number == number)
+			return &l->list[l->by_number[at] - 1];
+	return NULL;
 }
 
-void lists_free(struct lists *l)
+static bool is_list(const struct lists *l, const struct list *x, size_t n)
 {
-	free(l->ranges);
-	free(l->parts);
-	free(l->known);
+	return x->n == n && x->v == l->work[0].lo.v &&
+	       memcmp(l->ranges + x->first, l->work, n * sizeof(*l->work)) == 0;
+}
+
+static void add(struct compile *c, struct lists *l, uint32_t number, size_t n)
+{
+	size_t at = number & (l->by_number_cap - 1);
+
+	l->list = compile_grow(c, l->list, &l->lists_cap, l->nlists + 1, sizeof(*l->list));
+	l->ranges = compile_grow(c, l->ranges, &l->ranges_cap, l->nranges + n,
+	    sizeof(*l->ranges));
+	if (c->failed)
+		return;
+	while (l->by_number[at] != 0)
+		at = (at + 1) & (l->by_number_cap - 1);
+	l->list[l->nlists++] = (struct list){ .number = number, .v = l->work[0].lo.v,
+		.first = l->nranges, .n = n };
+	l->by_number[at] = (uint32_t)l->nlists;
+	memcpy(l->ranges + l->nranges, l->work, n * sizeof(*l->work));
+	l->nranges += n;
+}
+
+/* Of work[0..n).  Where another list has the number by chance, the next is free. */
+static uint32_t settle(struct compile *c, struct lists *l, size_t n)
+{
+	uint32_t number = number_of(l->work, n);
+
+	if (2 * l->nlists >= l->by_number_cap && number_grow(l) == -1) {
+		c->failed = true;
+		return 0;
+	}
+	for (;; number++) {
+		const struct list *x;
+
+		if (number <= LIST_ANY || number == UINT32_MAX)
+			number = LIST_ANY + 1;
+		x = find(l, number);
+		if (x != NULL && is_list(l, x, n))
+			return number;
+		if (x != NULL)
+			continue;
+		add(c, l, number, n);
+		return number;
+	}
+}
+
+static uint32_t number_new(struct compile *c, const struct want *const *wants, size_t n,
+    uint8_t v)
+{
+	struct lists *l = c->lists;
+	size_t got = gather(c, l, wants, n, v);
+
+	if (c->failed || got == 0)
+		return 0;
+	return is_all(&l->work[0]) ? LIST_ANY : settle(c, l, got);
+}
+
+/* ---- numbers of single rules, remembered ---- */
+
+static struct single *slot_of(struct single *slot, size_t cap, uint32_t first,
+    uint32_t count, uint8_t v)
+{
+	size_t at = ((first * 2u + (v == 6)) * 2654435761u) & (cap - 1);
+
+	while (slot[at].count != 0 &&
+	       (slot[at].first != first || slot[at].count != count || slot[at].v != v))
+		at = (at + 1) & (cap - 1);
+	return &slot[at];
+}
+
+static int single_grow(struct lists *l)
+{
+	size_t cap = l->single_cap == 0 ? 1024 : l->single_cap * 2;
+	struct single *more = calloc(cap, sizeof(*more));
+
+	if (more == NULL)
+		return -1;
+	for (size_t i = 0; i < l->single_cap; i++) {
+		const struct single *s = &l->single[i];
+
+		if (s->count != 0)
+			*slot_of(more, cap, s->first, s->count, s->v) = *s;
+	}
+	free(l->single);
+	l->single = more;
+	l->single_cap = cap;
+	return 0;
+}
+
+uint32_t lists_number(struct compile *c, const struct want *const *wants, size_t n,
+    const struct fam *f)
+{
+	struct lists *l = c->lists;
+	const struct fs_span peers = fs_rule(c->fs, wants[0]->rule)->peers;
+	struct single *s;
+
+	if (n > 1 || peers.count == 0)
+		return number_new(c, wants, n, f->v);
+	if (2 * l->nsingle >= l->single_cap && single_grow(l) == -1) {
+		c->failed = true;
+		return 0;
+	}
+	s = slot_of(l->single, l->single_cap, peers.first, peers.count, f->v);
+	if (s->count == 0) {
+		*s = (struct single){ .first = peers.first, .count = peers.count, .v = f->v,
+			.number = number_new(c, wants, n, f->v) };
+		l->nsingle++;
+	}
+	return s->number;
+}
+
+/* ---- who is in which list ---- */
+
+static void weigh(const struct lists *l, const struct fam *f, struct levels *levels)
+{
+	memset(levels, 0, sizeof(*levels));
+	for (size_t i = 0; i < l->nlists; i++)
+		for (size_t k = 0; l->list[i].v == f->v && k < l->list[i].n; k++) {
+			struct netrange rest = l->ranges[l->list[i].first + k], p;
+			bool more;
+
+			do {
+				more = netrange_pop_prefix(&rest, &p);
+				levels->weight[netrange_prefixlen(&p)]++;
+			} while (more);
+		}
+}
+
+/* A prefix as all the longer ones of its level. */
+static void put_prefix(struct compile *c, const struct fam *f, uint32_t number,
+    const struct netrange *p, const struct levels *levels)
+{
+	uint8_t level = levels->level[netrange_prefixlen(p)], key[20];
+	struct netrange at = netrange_of_prefix(&p->lo, level);
+
+	for (;;) {
+		memcpy(key, &number, sizeof(number));
+		memcpy(key + sizeof(number), at.lo.b, netaddr_size(&at.lo));
+		rsb_elem(c->b, f->peers[level], key, NULL, RS_CONTINUE, RS_NONE, "");
+		if (netaddr_cmp(&at.hi, &p->hi) >= 0)
+			return;
+		netaddr_next(&at.hi);
+		at = netrange_of_prefix(&at.hi, level);
+	}
+}
+
+static void put_list(struct compile *c, const struct fam *f, const struct list *x,
+    const struct levels *levels)
+{
+	for (size_t k = 0; k < x->n; k++) {
+		struct netrange rest = c->lists->ranges[x->first + k], p;
+		bool more;
+
+		do {
+			more = netrange_pop_prefix(&rest, &p);
+			put_prefix(c, f, x->number, &p, levels);
+		} while (more);
+	}
+}
+
+void lists_sets(struct compile *c)
+{
+	for (int i = 0; i < 2; i++) {
+		struct fam *f = &c->fam[i];
+		const uint8_t longest = f->v == 4 ? 32 : 128;
+		struct levels levels;
+
+		weigh(c->lists, f, &levels);
+		levels_choose(&levels);
+		for (unsigned len = 0; len <= longest; len++) {
+			char name[RS_NAME_MAX];
+
+			f->peers[len] = RS_NONE;
+			if (!levels.used[len])
+				continue;
+			snprintf(name, sizeof(name), "peers%u_%u", f->v, len);
+			f->peers[len] = rsb_set(c->b, name, &(struct rs_set){ .nkeys = 2,
+				.key = { RS_T_PRIORITY, f->addr_type } });
+		}
+		for (size_t k = 0; k < c->lists->nlists && !c->failed; k++)
+			if (c->lists->list[k].v == f->v)
+				put_list(c, f, &c->lists->list[k], &levels);
+	}
+}
+
+/* A chain that asks whether the peer is in the list whose number the packet carries.
+ * Long prefixes first: single addresses are the usual case. */
+uint32_t lists_chain(struct compile *c, const struct fam *f, const char *name,
+    enum rs_field peer, uint32_t hit)
+{
+	const uint8_t key[2] = { RS_PRIORITY, (uint8_t)peer };
+	const int longest = f->v == 4 ? 32 : 128;
+	uint32_t at = rsb_find_chain(c->b, name);
+
+	if (at != RS_NONE)
+		return at;
+	at = rsb_chain(c->b, name, NULL);
+	for (int len = longest; len >= 0; len--) {
+		uint8_t mask[16] = { 0 };
+
+		if (f->peers[len] == RS_NONE)
+			continue;
+		for (int i = 0; i < len; i++)
+			mask[i / 8] |= (uint8_t)(0x80 >> i % 8);
+		rw_rule(c->b, at);
+		if (len == longest)
+			rw_fields_in(c->b, key, 2, f->peers[len]);
+		else
+			rw_masked_in(c->b, key, 2, mask, f->peers[len]);
+		rw_go(c->b, RS_GOTO, hit);
+	}
+	rw_go(rw_cmp(rw_rule(c->b, at), RS_PRIORITY, RS_EQ, LIST_ANY), RS_GOTO, hit);
+	return at;
 }

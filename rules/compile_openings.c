@@ -17,17 +17,33 @@ struct opening {
 	uint32_t in_label, out_label;
 };
 
+/* The families that rules of both have to tell apart: none where all is enforced. */
+static bool apart(const struct compile *c, int i)
+{
+	return compile_watches(c) ? c->fam[i].lives : i == 0;
+}
+
+static void of_family(struct compile *c, const struct fam *f)
+{
+	if (compile_watches(c) && !f->watches) /* else the addresses say so */
+		rw_cmp(c->b, RS_NFPROTO, RS_EQ, f->nfproto);
+}
+
 /* A packet without a connection has no labels; where SMB or RDP may be granted such
- * packets do not come here (compile_odd.c). */
+ * packets do not come here (compile_odd.c).  One of its ends is protected: what is that
+ * matters only where some are not enforced. */
 static void stray_rules(struct compile *c, uint32_t found, uint32_t report)
 {
 	for (int i = 0; i < 2; i++) {
-		struct fam *f = &c->fam[i];
+		const struct fam *f = &c->fam[i];
 		const enum rs_field end[2] = { f->daddr, f->saddr };
 
-		for (int e = 0; e < 2; e++) {
+		for (int e = 0; e < 2 && apart(c, i) && (f->watches || e == 0); e++) {
 			rw_state(rw_rule(c->b, found), RS_CT_INVALID | RS_CT_UNTRACKED);
-			rw_not_in(rw_in(c->b, end[e], f->legacy), end[e], f->observe);
+			of_family(c, f);
+			if (f->watches)
+				rw_in(c->b, end[e], f->legacy);
+			compile_enforced(c, f, end[e]);
 			rw_go(c->b, RS_GOTO, report);
 		}
 	}
@@ -39,14 +55,16 @@ static void condemn_rules(struct compile *c, uint32_t found, const struct openin
     uint32_t report)
 {
 	for (int i = 0; i < 2; i++) {
-		struct fam *f = &c->fam[i];
+		const struct fam *f = &c->fam[i];
+		const enum rs_field end[2] = { f->daddr, f->saddr };
+		const uint32_t label[2] = { o->in_label, o->out_label };
 
-		rw_not_in(rw_no_label(rw_rule(c->b, found), o->in_label), f->daddr,
-		    f->observe);
-		rw_go(rw_set_label(c->b, LABEL_CONDEMNED), RS_GOTO, report);
-		rw_not_in(rw_no_label(rw_rule(c->b, found), o->out_label), f->saddr,
-		    f->observe);
-		rw_go(rw_set_label(c->b, LABEL_CONDEMNED), RS_GOTO, report);
+		for (int e = 0; e < 2 && apart(c, i); e++) {
+			rw_no_label(rw_rule(c->b, found), label[e]);
+			of_family(c, f);
+			compile_enforced(c, f, end[e]);
+			rw_go(rw_set_label(c->b, LABEL_CONDEMNED), RS_GOTO, report);
+		}
 	}
 }
 
@@ -60,11 +78,12 @@ static uint32_t found_chain(struct compile *c, const struct opening *o)
 	snprintf(name, sizeof(name), "found_%s", o->name);
 	found = rsb_chain(c->b, name, NULL);
 	report = compile_report(c, NULL, "exposure", o->name, c->answer);
-	snprintf(name, sizeof(name), "%s-observed", o->name);
-	watch = compile_report(c, NULL, "exposure", name, RS_NONE);
-
 	stray_rules(c, found, report);
 	condemn_rules(c, found, o, report);
+	if (!compile_watches(c))
+		return found;
+	snprintf(name, sizeof(name), "%s-observed", o->name);
+	watch = compile_report(c, NULL, "exposure", name, RS_NONE);
 	rw_go(rw_no_label(rw_rule(c->b, found), o->in_label), RS_GOTO, watch);
 	rw_go(rw_no_label(rw_rule(c->b, found), o->out_label), RS_GOTO, watch);
 	return found;
@@ -167,10 +186,14 @@ static void refuse_rules(struct compile *c, uint32_t at, const struct opening *o
     uint32_t refused)
 {
 	for (int i = 0; i < 2; i++) {
-		struct fam *f = &c->fam[i];
+		const struct fam *f = &c->fam[i];
 
+		if (!apart(c, i))
+			continue;
 		rw_label(rw_label(rw_rule(c->b, at), o->in_label), o->out_label);
-		rw_not_in(rw_not_in(c->b, f->daddr, f->observe), f->saddr, f->observe);
+		of_family(c, f);
+		compile_enforced(c, f, f->daddr);
+		compile_enforced(c, f, f->saddr);
 		rw_go(c->b, RS_GOTO, refused);
 	}
 }

@@ -7,7 +7,7 @@
 
 #include "rules/rulewriter.h"
 
-enum { BLOCKS_MAX = 65536, LOGGED_MAX = 65536, LOG_EVERY_S = 10 };
+enum { BLOCKS_MAX = 65536 };
 
 static uint32_t named_set(struct compile *c, const struct fam *f, const char *name,
     const struct rs_set *proto)
@@ -51,16 +51,19 @@ static void block_sets(struct compile *c, struct fam *f)
 		.key = { RS_T_IP6 }, .timeout = true, .keep = true, .size = BLOCKS_MAX });
 }
 
-static void logged_sets(struct compile *c, struct fam *f)
+/* The addresses of declared hosts, one by one: those that are counted by themselves. */
+static void host_set(struct compile *c, struct fam *f)
 {
-	struct rs_set s = { .nkeys = 4,
-		.key = { f->addr_type, f->addr_type, RS_T_PROTO, RS_T_PORT },
-		.dynamic = true, .timeout = true, .timeout_s = LOG_EVERY_S, .keep = true,
-		.size = LOGGED_MAX };
+	const struct fs_place *p = fs_table(c->fs, FS_PLACES);
+	uint32_t n = c->fs->table[FS_PLACES].count;
 
-	f->logged = named_set(c, f, "logged", &s);
-	s.nkeys = 3;
-	f->logged_other = named_set(c, f, "loggedproto", &s);
+	f->hosts = named_set(c, f, "hosts", &(struct rs_set){ .nkeys = 1,
+		.key = { f->addr_type } });
+	for (uint32_t i = 0; i < n; i++)
+		if (p[i].range.lo.v == f->v && fs_host(c->fs, p[i].host)->declared &&
+		    netaddr_cmp(&p[i].range.lo, &p[i].range.hi) == 0)
+			rsb_elem(c->b, f->hosts, p[i].range.lo.b, NULL, RS_CONTINUE,
+			    RS_NONE, "");
 }
 
 /* L and P, merged: places next to each other become one interval. */
@@ -120,29 +123,26 @@ static void icmp_error_set(struct compile *c, struct fam *f)
 	}
 }
 
-static void consent_sets(struct compile *c, struct fam *f)
+/* What neighbours on one link say to each other; not advertisements of routers. */
+static void neighbour_sets(struct compile *c, struct fam *f)
 {
-	static const char *const way_name[WAYS] = { "in", "out", "rin", "rout" };
-	struct rs_set exact = { .nkeys = 4,
-		.key = { f->addr_type, f->addr_type, RS_T_PROTO, RS_T_PORT } };
-	struct rs_set ports = { .nkeys = 3, .map = true,
-		.key = { f->addr_type, RS_T_PROTO, RS_T_PORT } };
-	struct rs_set protos = { .nkeys = 2, .map = true,
-		.key = { f->addr_type, RS_T_PROTO } };
-	char name[32];
+	static const uint8_t nd[] = { 133, 135, 136 }, mld[] = { 130, 131, 132, 143 };
+	static const struct {
+		const char *name;
+		const uint8_t *types;
+		size_t n;
+	} rows[2] = { { "neighbour", nd, sizeof(nd) }, { "listener", mld, sizeof(mld) } };
+	uint32_t *at[2] = { &f->neighbour, &f->listener };
 
-	f->exact[FS_IN] = named_set(c, f, "inexact", &exact);
-	f->exact[FS_OUT] = named_set(c, f, "outexact", &exact);
-	for (int w = 0; w < WAYS; w++) {
-		snprintf(name, sizeof(name), "%sport", way_name[w]);
-		f->port_map[w] = named_set(c, f, name, &ports);
-		snprintf(name, sizeof(name), "%sproto", way_name[w]);
-		f->proto_map[w] = named_set(c, f, name, &protos);
+	for (int i = 0; i < 2; i++) {
+		*at[i] = named_set(c, f, rows[i].name, &(struct rs_set){ .nkeys = 1,
+			.key = { f->icmp_type } });
+		for (size_t k = 0; k < rows[i].n; k++) {
+			const uint8_t key[4] = { rows[i].types[k] };
+
+			rsb_elem(c->b, *at[i], key, NULL, RS_CONTINUE, RS_NONE, "");
+		}
 	}
-	f->grant_map[FS_IN] = named_set(c, f, "ingrant", &ports);
-	f->grant_map[FS_OUT] = named_set(c, f, "outgrant", &ports);
-	f->grant_range[FS_IN] = named_set(c, f, "ingrantproto", &protos);
-	f->grant_range[FS_OUT] = named_set(c, f, "outgrantproto", &protos);
 }
 
 static void interface_set(struct compile *c)
@@ -181,15 +181,17 @@ void compile_sets(struct compile *c)
 		struct fam *f = &c->fam[i];
 
 		legacy_set(c, f);
+		host_set(c, f);
 		observe_set(c, f);
 		f->management = address_set(c, f, "management");
 		for (uint32_t k = 0; k < s->management.count; k++)
 			put_range(c, f, f->management, fs_range(c->fs, s->management.first + k));
 		multicast_set(c, f);
 		icmp_error_set(c, f);
+		if (f->v == 6)
+			neighbour_sets(c, f);
 		block_sets(c, f);
-		logged_sets(c, f);
-		consent_sets(c, f);
 	}
 	compile_speaks(c);
+	compile_older(c);
 }

@@ -18,6 +18,7 @@ static void diag_drop(struct diag *d)
 	free(d->message);
 	free(d->hint);
 	free(d->source);
+	free(d->accepted);
 }
 
 void diag_free(struct diaglist *l)
@@ -50,14 +51,48 @@ uint32_t diag_file(struct diaglist *l, const char *path)
 	return (uint32_t)l->nfiles++;
 }
 
-static const struct diag_code *code_find(const char *code)
+const struct diag_code *diag_code_find(const char *code)
 {
-	const struct diag_code *c = diag_codes;
+	for (const struct diag_code *c = diag_codes; c->code != NULL; c++) {
+		if (strcmp(c->code, code) == 0)
+			return c;
+	}
+	return NULL;
+}
 
-	while (c->code != NULL && strcmp(c->code, code) != 0)
-		c++;
-	return c->code != NULL ? c
-			       : diag_codes; /* a code without a row: caught by tests */
+const struct diag_help *diag_help_find(const char *code)
+{
+	for (const struct diag_help *h = diag_help; h->code != NULL; h++) {
+		if (strcmp(h->code, code) == 0)
+			return h;
+	}
+	return NULL;
+}
+
+const char *diag_severity_name(enum diag_severity s)
+{
+	switch (s) {
+	case DIAG_ERROR:
+		return "error";
+	case DIAG_WARNING:
+		return "warning";
+	case DIAG_NOTE:
+		return "note";
+	}
+	return "";
+}
+
+static size_t *count_of(struct diaglist *l, enum diag_severity s)
+{
+	switch (s) {
+	case DIAG_ERROR:
+		return &l->errors;
+	case DIAG_WARNING:
+		return &l->warnings;
+	case DIAG_NOTE:
+		return &l->notes;
+	}
+	return &l->errors;
 }
 
 static char *format_escaped(const char *fmt, va_list ap)
@@ -71,22 +106,38 @@ static char *format_escaped(const char *fmt, va_list ap)
 	return text;
 }
 
+static bool is_full(const struct diaglist *l, const struct diag_code *c)
+{
+	return l->n >= DIAG_MAX ||
+	    (c->severity == DIAG_NOTE && l->notes + l->accepted >= DIAG_NOTES_MAX);
+}
+
+bool diag_is_full(const struct diaglist *l, const char *code)
+{
+	const struct diag_code *c = diag_code_find(code);
+
+	return is_full(l, c != NULL ? c : diag_codes);
+}
+
 void diag_add(struct diaglist *l, const char *code, struct diag_loc loc,
     const char *fmt, ...)
 {
-	const struct diag_code *c = code_find(code);
+	const struct diag_code *c = diag_code_find(code);
 	va_list ap;
 
-	if (c->severity == DIAG_ERROR)
-		l->errors++;
-	else
-		l->warnings++;
-	l->overflow = l->n >= DIAG_MAX;
+	if (c == NULL)
+		c = diag_codes; /* a code without a row: caught by tests */
+	l->last = c->severity;
+	l->overflow = is_full(l, c);
+	++*count_of(l, c->severity);
+	if (l->overflow)
+		*(c->severity == DIAG_NOTE ? &l->notes_cut : &l->cut) = true;
 	if (l->n == l->cap && !l->overflow) {
 		size_t cap = l->cap != 0 ? l->cap * 2 : 16;
 		struct diag *d = reallocarray(l->d, cap, sizeof(*d));
 
 		l->overflow = d == NULL;
+		l->cut |= l->overflow;
 		if (d != NULL) {
 			l->d = d;
 			l->cap = cap;
@@ -110,6 +161,29 @@ void diag_hint(struct diaglist *l, const char *fmt, ...)
 	free(l->d[l->n - 1].hint);
 	l->d[l->n - 1].hint = format_escaped(fmt, ap);
 	va_end(ap);
+}
+
+void diag_accept_at(struct diaglist *l, size_t i, const char *reason)
+{
+	struct diag *d = &l->d[i];
+
+	if (d->accepted != NULL)
+		return;
+	d->accepted = text_escape(reason, strlen(reason));
+	if (d->accepted == NULL)
+		return; /* it is shown then */
+	--*count_of(l, d->code->severity);
+	l->accepted++;
+}
+
+void diag_accept(struct diaglist *l, const char *reason)
+{
+	if (l->n > 0 && !l->overflow) {
+		diag_accept_at(l, l->n - 1, reason);
+		return;
+	}
+	--*count_of(l, l->last);
+	l->accepted++;
 }
 
 /* Kept as it is in the file (escaping is for printing, where the caret is placed). */
@@ -157,10 +231,10 @@ void diag_sort(struct diaglist *l)
 			l->d[++out] = l->d[i];
 			continue;
 		}
-		if (l->d[i].code->severity == DIAG_ERROR)
-			l->errors--;
+		if (l->d[i].accepted != NULL)
+			l->accepted--;
 		else
-			l->warnings--;
+			--*count_of(l, l->d[i].code->severity);
 		diag_drop(&l->d[i]);
 	}
 	l->n = out + 1;

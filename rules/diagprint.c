@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* summary: diagnostics as text, JSON rows and SARIF */
+/* summary: diagnostics as text and JSON rows */
 #include <cordon/diag.h>
 
 #include <stdlib.h>
@@ -8,17 +8,6 @@
 #include "rules/text.h"
 
 enum { SOURCE_MAX = 240 }; /* bytes of a source line that are shown */
-
-static const char *severity_name(enum diag_severity s)
-{
-	switch (s) {
-	case DIAG_ERROR:
-		return "error";
-	case DIAG_WARNING:
-		return "warning";
-	}
-	return "";
-}
 
 static const char *file_of(const struct diaglist *l, const struct diag *d)
 {
@@ -52,7 +41,7 @@ static void print_source(const struct diag *d, FILE *f, bool colour)
 		return;
 	pad = width_of(d->source, col - 1);
 	end = end > len + 1 ? len + 1 : end;
-	wide = end > col ? width_of(d->source + col - 1, end - col) : 1;
+	wide = end > col && d->loc.end_line == 0 ? width_of(d->source + col - 1, end - col) : 1;
 	fprintf(f, "      | %*s%s^", pad, "", colour ? "\033[32m" : "");
 	for (int i = 1; i < wide; i++)
 		fputc('~', f);
@@ -62,7 +51,9 @@ static void print_source(const struct diag *d, FILE *f, bool colour)
 static void print_one(
     const struct diaglist *l, const struct diag *d, FILE *f, bool colour)
 {
-	const char *tint = d->code->severity == DIAG_ERROR ? "\033[31m" : "\033[33m";
+	static const char *const tints[] = { [DIAG_ERROR] = "\033[31m",
+		[DIAG_WARNING] = "\033[33m", [DIAG_NOTE] = "\033[36m" };
+	const char *tint = tints[d->code->severity];
 	char *file = text_escape(file_of(l, d), strlen(file_of(l, d)));
 
 	if (file != NULL && *file != '\0')
@@ -70,7 +61,7 @@ static void print_one(
 	if (d->loc.line != 0)
 		fprintf(f, "%u:%u:", d->loc.line, d->loc.col);
 	fprintf(f, "%s%s%s:%s %s [%s]\n", file != NULL && *file != '\0' ? " " : "",
-	    colour ? tint : "", severity_name(d->code->severity),
+	    colour ? tint : "", diag_severity_name(d->code->severity),
 	    colour ? "\033[0m" : "", d->message != NULL ? d->message : "(no memory)",
 	    d->code->code);
 	free(file);
@@ -78,13 +69,20 @@ static void print_one(
 		print_source(d, f, colour);
 	if (d->hint != NULL)
 		fprintf(f, "      = %s\n", d->hint);
+	if (d->accepted != NULL)
+		fprintf(f, "      = accepted: %s\n", d->accepted);
 }
 
 void diag_print(const struct diaglist *l, FILE *f, bool colour)
 {
-	for (size_t i = 0; i < l->n; i++)
-		print_one(l, &l->d[i], f, colour);
-	if (l->overflow)
+	for (size_t i = 0; i < l->n; i++) {
+		const struct diag *d = &l->d[i];
+
+		if (l->show_all ||
+		    (d->accepted == NULL && d->code->severity != DIAG_NOTE))
+			print_one(l, d, f, colour);
+	}
+	if (l->cut || (l->show_all && l->notes_cut))
 		fprintf(f, "further diagnostics are not shown\n");
 }
 
@@ -107,89 +105,12 @@ void diag_print_json(const struct diaglist *l, FILE *f)
 		fputc('{', f);
 		json_pair(f, "file", file, ",");
 		fprintf(f, "\"line\":%u,\"column\":%u,", d->loc.line, d->loc.col);
-		json_pair(f, "severity", severity_name(d->code->severity), ",");
+		json_pair(f, "severity", diag_severity_name(d->code->severity), ",");
 		json_pair(f, "code", d->code->code, ",");
 		json_pair(f, "name", d->code->name, ",");
 		json_pair(f, "message", d->message, ",");
-		json_pair(f, "hint", d->hint, "}\n");
+		json_pair(f, "hint", d->hint, ",");
+		json_pair(f, "accepted", d->accepted, "}\n");
 		free(file);
 	}
-}
-
-static void sarif_rule(const struct diag_code *c, FILE *f)
-{
-	fputc('{', f);
-	json_pair(f, "id", c->code, ",");
-	json_pair(f, "name", c->name, ",");
-	fputs("\"shortDescription\":{", f);
-	json_pair(f, "text", c->what, "},\"help\":{");
-	json_pair(f, "text", c->mend, "},\"defaultConfiguration\":{");
-	json_pair(f, "level", severity_name(c->severity), "}}");
-}
-
-/* SARIF wants URIs: all but the unreserved characters and '/' is written %HH. */
-static void sarif_uri(const char *s, FILE *f)
-{
-	static const char keep[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
-
-	fputc('"', f);
-	for (; *s != '\0'; s++) {
-		if (strchr(keep, *s) != NULL)
-			fputc(*s, f);
-		else
-			fprintf(f, "%%%02X", (unsigned char)*s);
-	}
-	fputc('"', f);
-}
-
-static void sarif_result(const struct diaglist *l, const struct diag *d, FILE *f)
-{
-	fputc('{', f);
-	json_pair(f, "ruleId", d->code->code, ",");
-	fprintf(f, "\"ruleIndex\":%td,", d->code - diag_codes);
-	json_pair(
-	    f, "level", severity_name(d->code->severity), ",\"message\":{\"text\":");
-	if (d->hint != NULL && d->message != NULL) {
-		char *both = NULL;
-
-		if (asprintf(&both, "%s; %s", d->message, d->hint) >= 0)
-			text_json(both, f);
-		free(both);
-	} else {
-		text_json(d->message != NULL ? d->message : "", f);
-	}
-	fputs("},\"locations\":[{\"physicalLocation\":{\"artifactLocation\":{\"uri\":",
-	    f);
-	sarif_uri(file_of(l, d), f);
-	fputc('}', f);
-	if (d->loc.line != 0) {
-		fprintf(f, ",\"region\":{\"startLine\":%u,\"startColumn\":%u",
-		    d->loc.line, d->loc.col != 0 ? d->loc.col : 1);
-		if (d->loc.end_col > d->loc.col)
-			fprintf(f, ",\"endColumn\":%u", d->loc.end_col);
-		fputc('}', f);
-	}
-	fputs("}}]}", f);
-}
-
-void diag_print_sarif(const struct diaglist *l, FILE *f)
-{
-	fputs("{\"$schema\":\"https://json.schemastore.org/sarif-2.1.0.json\","
-	      "\"version\":\"2.1.0\",\"runs\":[{\"tool\":{\"driver\":{\"name\":"
-	      "\"cordon\","
-	      "\"version\":\"" CORDON_VERSION "\",\"rules\":[",
-	    f);
-	for (const struct diag_code *c = diag_codes; c->code != NULL; c++) {
-		if (c != diag_codes)
-			fputc(',', f);
-		sarif_rule(c, f);
-	}
-	fputs("]}},\"columnKind\":\"unicodeCodePoints\",\"results\":[", f);
-	for (size_t i = 0; i < l->n; i++) {
-		if (i != 0)
-			fputc(',', f);
-		sarif_result(l, &l->d[i], f);
-	}
-	fputs("]}]}\n", f);
 }

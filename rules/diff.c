@@ -298,6 +298,7 @@ int rules_diff(const struct fs *old, const struct fs *new, int64_t at, struct di
 	if (!d.failed) {
 		d.same_zone = same_zone(old, new);
 		diff_pieces(&d);
+		diff_modes_mark(&d);
 		diff_flows(&d);
 		if (!d.failed)
 			diff_lists(&d);

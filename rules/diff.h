@@ -16,6 +16,7 @@ struct diff_piece {
 	struct netrange range;
 	uint32_t host[DIFF_SIDES];
 	bool changed; /* what the hosts' rules and modes say is not the same */
+	bool together; /* the mode is not: told with many others, not compared */
 };
 
 struct differ {
@@ -38,6 +39,10 @@ bool diff_same_validity(const struct differ *d, const struct fs_rule *o,
 /* Index of the declared host of that name, or FS_NONE.  Declared hosts stand first and
  * are sorted by name, as rules_load() leaves them. */
 uint32_t diff_find_host(const struct fs *fs, const char *name);
+
+/* diff_modes.c: mark the pieces of a change of mode of very many; their flows. */
+void diff_modes_mark(struct differ *d);
+void diff_modes_flows(struct differ *d, uint8_t v);
 
 /* diff_flows.c: opened, closed, and what of exposure is flows. */
 void diff_flows(struct differ *d);

@@ -331,7 +331,8 @@ static void compare_family(struct differ *d, struct part *p)
 
 	axes_add(&all, region_axis_all(p->v));
 	for (size_t i = 0; i < d->npieces; i++) {
-		if (d->pieces[i].changed && d->pieces[i].range.lo.v == p->v)
+		if (d->pieces[i].changed && !d->pieces[i].together &&
+		    d->pieces[i].range.lo.v == p->v)
 			axes_add(&changed, region_axis_of(&d->pieces[i].range));
 	}
 	axes_subtract(&all, &changed, &same);
@@ -350,6 +351,8 @@ void diff_flows(struct differ *d)
 		compare_family(d, &part[k]);
 		if (!d->failed)
 			finish_part(&part[k]);
+		if (!d->failed)
+			diff_modes_flows(d, part[k].v);
 	}
 	if (!d->failed)
 		diff_times(d);

@@ -72,16 +72,17 @@ static bool is_weaker(const struct fs_guard_use *o, const struct fs_guard_use *n
 	return false;
 }
 
-static const char *use_text(struct differ *d, const struct fs_guard_use *u)
+static const char *use_text(struct differ *d, int side, const struct fs_guard_use *u)
 {
 	char until[32];
 	const char *s;
 
 	if (u->expires <= d->at)
 		return action_name(u->default_action);
+	s = diff_except_text(d, side, u, action_name(u->action));
 	if (u->expires == FS_FOREVER)
-		return action_name(u->action);
-	s = arena_printf(&d->arena, "%s until %s, then %s", action_name(u->action),
+		return s;
+	s = arena_printf(&d->arena, "%s until %s, then %s", s,
 	    diff_time_text(u->expires, until), action_name(u->default_action));
 	return s != NULL ? s : "";
 }
@@ -115,17 +116,19 @@ static void compare_use(struct differ *d, const struct fs_host *h, const char *i
 {
 	struct diff_change c = { .what = id };
 
-	if (same_use(o, n, d->at))
+	if (same_use(o, n, d->at) && diff_same_except(d, o, n))
 		return;
 	c.subject = fs_str(d->fs[DIFF_NEW], h->name);
-	c.old = use_text(d, o);
-	c.new = use_text(d, n);
+	c.old = use_text(d, DIFF_OLD, o);
+	c.new = use_text(d, DIFF_NEW, n);
 	c.file = fs_str(d->fs[DIFF_NEW], h->file);
 	c.line = h->line;
 	c.weaker = is_weaker(o, n, d->at);
-	diff_change(d, DIFF_GUARDS, c);
-	if (c.weaker)
+	if (c.weaker) /* towards everybody */
 		expose_guard(d, h, id);
+	else
+		c.weaker = diff_except(d, h, id, o, n);
+	diff_change(d, DIFF_GUARDS, c);
 }
 
 static const struct fs_guard_use *use(const struct fs *fs, const struct fs_host *h,

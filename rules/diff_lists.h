@@ -15,6 +15,17 @@ void diff_trust_host(struct differ *d, uint32_t o, uint32_t n);
 /* cordon.yaml but for modes and the time zone. */
 void diff_trust_settings(struct differ *d);
 
+/* Exceptions of a guard on one host (diff_except.c).  Whether they are the same; as
+ * text behind `text`; and, true if the new ones are more: these told as exposure. */
+bool diff_same_except(const struct differ *d, const struct fs_guard_use *o,
+    const struct fs_guard_use *n);
+const char *diff_except_text(struct differ *d, int side, const struct fs_guard_use *u,
+    const char *text);
+bool diff_except(struct differ *d, const struct fs_host *h, const char *guard,
+    const struct fs_guard_use *o, const struct fs_guard_use *n);
+
+/* "10.0.0.0/8, 192.0.2.1": the first of them */
+const char *diff_ranges_text(struct differ *d, int side, struct fs_span s);
 /* "2027-04-01T00:00:00Z" */
 const char *diff_time_text(int64_t t, char buf[static 32]);
 

@@ -33,7 +33,7 @@ struct diff_region *diff_expose(struct differ *d, const struct netrange *src,
 
 /* ---- text ---- */
 
-static const char *ranges_text(struct differ *d, int side, struct fs_span s)
+const char *diff_ranges_text(struct differ *d, int side, struct fs_span s)
 {
 	enum { SHOWN = 16 };
 	const char *text = "";
@@ -133,7 +133,7 @@ static void compare_requires(struct differ *d, const struct fs_host *x,
 static const char *jit_text(struct differ *d, int side, const struct fs_jit *j)
 {
 	const char *s = arena_printf(&d->arena, "%s from %s for at most %u s",
-	    fs_str(d->fs[side], j->service), ranges_text(d, side, j->from), j->max_s);
+	    fs_str(d->fs[side], j->service), diff_ranges_text(d, side, j->from), j->max_s);
 
 	return s != NULL ? s : "";
 }
@@ -174,8 +174,8 @@ void diff_trust_host(struct differ *d, uint32_t o, uint32_t n)
 
 	if (x == NULL || y == NULL || !same_addresses(d, x->addresses, y->addresses)) {
 		c.what = x == NULL || y == NULL ? "host" : "addresses";
-		c.old = x != NULL ? ranges_text(d, DIFF_OLD, x->addresses) : NULL;
-		c.new = y != NULL ? ranges_text(d, DIFF_NEW, y->addresses) : NULL;
+		c.old = x != NULL ? diff_ranges_text(d, DIFF_OLD, x->addresses) : NULL;
+		c.new = y != NULL ? diff_ranges_text(d, DIFF_NEW, y->addresses) : NULL;
 		say_at(d, c, side, h->file, h->line);
 	}
 	if (x != NULL && y != NULL) {
@@ -329,6 +329,23 @@ static const char *block_on_of(struct differ *d, int side)
 {
 	return bits_text(d, d->fs[side]->settings.block_on, block_on_names);
 }
+static const char *scan_of(struct differ *d, int side)
+{
+	const struct fs_settings *s = &d->fs[side]->settings;
+	const char *text = arena_printf(
+	    &d->arena, "%u targets within %u s", s->scan_targets, s->scan_within_s);
+
+	return text != NULL ? text : "";
+}
+static const char *bruteforce_of(struct differ *d, int side)
+{
+	const struct fs_settings *s = &d->fs[side]->settings;
+	const char *text = arena_printf(&d->arena,
+	    "%u failures or %u attempts within %u s", s->logon_failures,
+	    s->logon_attempts, s->logon_within_s);
+
+	return text != NULL ? text : "";
+}
 static const char *log_of(struct differ *d, int side)
 {
 	return fs_str(d->fs[side], d->fs[side]->settings.log_file);
@@ -336,6 +353,14 @@ static const char *log_of(struct differ *d, int side)
 static const char *journald_of(struct differ *d, int side)
 {
 	return d->fs[side]->settings.journald ? "yes" : "no";
+}
+static const char *quota_of(struct differ *d, int side)
+{
+	const struct fs_settings *s = &d->fs[side]->settings;
+	const char *text = arena_printf(&d->arena, "%u a source, %u a host and minute",
+	    s->log_source_quota, s->log_host_quota);
+
+	return text != NULL ? text : "";
 }
 
 static const struct {
@@ -348,8 +373,11 @@ static const struct {
 	{ "block ttl", ttl_of },
 	{ "block scope", scope_of },
 	{ "block on", block_on_of },
+	{ "block scan", scan_of },
+	{ "block bruteforce", bruteforce_of },
 	{ "log file", log_of },
 	{ "log journald", journald_of },
+	{ "log quota", quota_of },
 };
 
 void diff_trust_settings(struct differ *d)

@@ -10,7 +10,9 @@
 void emit_rule_text(FILE *f, const struct ruleset *rs, const struct rs_rule *r);
 void emit_key_text(FILE *f, const struct ruleset *rs, const struct rs_set *s,
     const struct rs_elem *e);
-void emit_verdict_text(FILE *f, const struct ruleset *rs, enum rs_go go, uint32_t chain);
+/* What an element of a map is mapped to. */
+void emit_data_text(FILE *f, const struct ruleset *rs, const struct rs_set *s,
+    const struct rs_elem *e);
 const char *emit_type_name(enum rs_type t);
 const char *emit_hook_name(enum rs_hook h);
 

@@ -56,8 +56,8 @@ static void put_elem(FILE *f, const struct ruleset *rs, const struct rs_set *s,
 	fputs("{\"key\":", f);
 	put_rendered_key(f, rs, s, e);
 	if (s->map) {
-		fputs(",\"verdict\":\"", f);
-		emit_verdict_text(f, rs, e->go, e->chain);
+		fputs(s->map == RS_MAP_VALUE ? ",\"value\":\"" : ",\"verdict\":\"", f);
+		emit_data_text(f, rs, s, e);
 		fputc('"', f);
 	}
 	if (*rs_str(rs, e->comment) != '\0') {

@@ -14,6 +14,7 @@ static const char *const type_name[] = {
 	[RS_T_IP4] = "ipv4_addr", [RS_T_IP6] = "ipv6_addr", [RS_T_PROTO] = "inet_proto",
 	[RS_T_PORT] = "inet_service", [RS_T_ICMP] = "icmp_type",
 	[RS_T_ICMP6] = "icmpv6_type", [RS_T_IFNAME] = "ifname",
+	[RS_T_PRIORITY] = "classid",
 };
 
 static const char *const field_name[RS_NFIELDS] = {
@@ -26,6 +27,7 @@ static const char *const field_name[RS_NFIELDS] = {
 	[RS_TCP_FLAGS] = "tcp flags", [RS_ICMP_TYPE] = "icmp type",
 	[RS_ICMP6_TYPE] = "icmpv6 type", [RS_FIB_SADDR_TYPE] = "fib saddr type",
 	[RS_FIB_DADDR_TYPE] = "fib daddr type", [RS_FIB_SADDR_OIF] = "fib saddr . iif oif",
+	[RS_PRIORITY] = "meta priority",
 };
 
 static const char *const cmp_name[] = { [RS_EQ] = "", [RS_NE] = "!= ", [RS_LT] = "< ",
@@ -57,9 +59,17 @@ static void put_ifname(FILE *f, const uint8_t *at)
 	fprintf(f, "\"%.15s\"", (const char *)at);
 }
 
+/* As tc writes a class: major and minor number, hexadecimal. */
+static void put_priority(FILE *f, uint32_t v)
+{
+	fprintf(f, "%x:%x", v >> 16, v & 0xffff);
+}
+
 /* One component of a set's key. */
 static void put_key_part(FILE *f, enum rs_type t, const uint8_t *at)
 {
+	uint32_t priority;
+
 	switch (t) {
 	case RS_T_IP4:
 		put_address(f, at, 4);
@@ -77,6 +87,10 @@ static void put_key_part(FILE *f, enum rs_type t, const uint8_t *at)
 		break;
 	case RS_T_IFNAME:
 		put_ifname(f, at);
+		break;
+	case RS_T_PRIORITY:
+		memcpy(&priority, at, sizeof(priority));
+		put_priority(f, priority);
 		break;
 	}
 }
@@ -134,6 +148,15 @@ static void put_verdict(FILE *f, const struct ruleset *rs, enum rs_go go, uint32
 	}
 }
 
+void emit_data_text(FILE *f, const struct ruleset *rs, const struct rs_set *s,
+    const struct rs_elem *e)
+{
+	if (s->map == RS_MAP_VALUE)
+		put_priority(f, e->chain);
+	else
+		put_verdict(f, rs, e->go, e->chain);
+}
+
 static void put_elems(FILE *f, const struct ruleset *rs, const struct rs_set *s)
 {
 	fputs("\t\telements = { ", f);
@@ -151,7 +174,7 @@ static void put_elems(FILE *f, const struct ruleset *rs, const struct rs_set *s)
 			fprintf(f, " comment \"%s\"", rs_str(rs, e->comment));
 		if (s->map) {
 			fputs(" : ", f);
-			put_verdict(f, rs, e->go, e->chain);
+			emit_data_text(f, rs, s, e);
 		}
 	}
 	fputs(" }\n", f);
@@ -164,7 +187,8 @@ static void put_set(FILE *f, const struct ruleset *rs, const struct rs_set *s)
 	fprintf(f, "\n\t%s %s {\n\t\ttype ", s->map ? "map" : "set", rs_str(rs, s->name));
 	for (uint8_t k = 0; k < s->nkeys; k++)
 		fprintf(f, "%s%s", k > 0 ? " . " : "", type_name[s->key[k]]);
-	fprintf(f, "%s\n", s->map ? " : verdict" : "");
+	fprintf(f, "%s\n", s->map == RS_MAP_VERDICT ? " : verdict" :
+	    s->map == RS_MAP_VALUE ? " : classid" : "");
 	if (s->size > 0)
 		fprintf(f, "\t\tsize %u\n", s->size);
 	if (s->interval || s->timeout || s->dynamic) {
@@ -186,8 +210,10 @@ static void put_set(FILE *f, const struct ruleset *rs, const struct rs_set *s)
 
 static void put_raw_field(FILE *f, const struct rs_op *op)
 {
-	fprintf(f, "@%s,%u,%u", op->field[0] == RS_IH ? "ih" : "th", op->offset * 8,
-	    op->len * 8);
+	static const char *const base[] = { [RS_IH] = "ih", [RS_TH_RAW] = "th",
+		[RS_NH_RAW] = "nh" };
+
+	fprintf(f, "@%s,%u,%u", base[op->field[0]], op->offset * 8, op->len * 8);
 }
 
 /* A value as the field's own notation. */
@@ -231,8 +257,13 @@ static void put_value(FILE *f, const struct rs_op *op, const uint8_t *v)
 		fprintf(f, "%s", narrow == 2 ? "local" : narrow == 3 ? "broadcast" :
 		    narrow == 5 ? "multicast" : "unicast");
 		break;
+	case RS_PRIORITY:
+		memcpy(&narrow, v, 4);
+		put_priority(f, narrow);
+		break;
 	case RS_IH:
 	case RS_TH_RAW:
+	case RS_NH_RAW:
 		fputs("0x", f);
 		for (uint8_t i = 0; i < op->len; i++)
 			fprintf(f, "%02x", v[i]);
@@ -291,7 +322,7 @@ static void put_cmp(FILE *f, const struct rs_op *op)
 		put_tcp_flags(f, op);
 		return;
 	}
-	if (op->field[0] == RS_IH || op->field[0] == RS_TH_RAW)
+	if (op->field[0] >= RS_IH)
 		put_raw_field(f, op);
 	else
 		fputs(field_name[op->field[0]], f);
@@ -319,7 +350,7 @@ static void put_cmp(FILE *f, const struct rs_op *op)
 
 static void put_range(FILE *f, const struct rs_op *op)
 {
-	if (op->field[0] == RS_IH || op->field[0] == RS_TH_RAW)
+	if (op->field[0] >= RS_IH)
 		put_raw_field(f, op);
 	else
 		fputs(field_name[op->field[0]], f);
@@ -358,6 +389,20 @@ static void put_states(FILE *f, uint32_t states, bool negate)
 	}
 }
 
+static void put_update(FILE *f, const struct ruleset *rs, const struct rs_op *op)
+{
+	fprintf(f, "%s @%s { ", op->tally & RS_RENEW ? "update" : "add",
+	    rs_str(rs, rs_set(rs, op->set)->name));
+	put_fields(f, op);
+	if (op->arg > 0)
+		fprintf(f, " timeout %us", op->arg);
+	if (op->tally & RS_COUNT)
+		fputs(" counter", f);
+	if (op->arg2 > 0)
+		fprintf(f, " limit rate %u/minute burst 1 packets", op->arg2);
+	fputs(" }", f);
+}
+
 static void put_op(FILE *f, const struct ruleset *rs, const struct rs_op *op)
 {
 	switch ((enum rs_opcode)op->code) {
@@ -375,6 +420,15 @@ static void put_op(FILE *f, const struct ruleset *rs, const struct rs_op *op)
 	case RS_OP_VMAP:
 		put_fields(f, op);
 		fprintf(f, " vmap @%s", rs_str(rs, rs_set(rs, op->set)->name));
+		break;
+	case RS_OP_MAP:
+		fputs("meta priority set ", f);
+		put_fields(f, op);
+		fprintf(f, " map @%s", rs_str(rs, rs_set(rs, op->set)->name));
+		break;
+	case RS_OP_PRIORITY:
+		fputs("meta priority set ", f);
+		put_priority(f, op->arg);
 		break;
 	case RS_OP_CT_STATE:
 		put_states(f, op->arg, op->negate);
@@ -403,11 +457,7 @@ static void put_op(FILE *f, const struct ruleset *rs, const struct rs_op *op)
 		    op->negate ? "over " : "", op->arg, op->arg2);
 		break;
 	case RS_OP_UPDATE:
-		fprintf(f, "add @%s { ", rs_str(rs, rs_set(rs, op->set)->name));
-		put_fields(f, op);
-		if (op->arg > 0)
-			fprintf(f, " timeout %us", op->arg);
-		fputs(" }", f);
+		put_update(f, rs, op);
 		break;
 	case RS_OP_RESET:
 		fputs("reject with tcp reset", f);
@@ -436,11 +486,6 @@ void emit_key_text(FILE *f, const struct ruleset *rs, const struct rs_set *s,
 		put_interval(f, s, rs_key(rs, e));
 	else
 		put_key(f, s, rs_key(rs, e));
-}
-
-void emit_verdict_text(FILE *f, const struct ruleset *rs, enum rs_go go, uint32_t chain)
-{
-	put_verdict(f, rs, go, chain);
 }
 
 const char *emit_type_name(enum rs_type t)

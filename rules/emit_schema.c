@@ -7,29 +7,68 @@
 #include "rules/schema.h"
 #include "rules/text.h"
 
+/* ---- patterns: what rules/value.c takes, as far as an expression can say it ---- */
+
+#define NAME "[a-z0-9][a-z0-9-]{0,39}"
+#define OCTET "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+#define V4 "(" OCTET "\\.){3}" OCTET
+#define H "[0-9a-fA-F]{1,4}"
+#define V6 \
+	"((" H ":){7}" H "|(" H ":){1,7}:|(" H ":){1,6}:" H "|(" H ":){1,5}(:" H "){1,2}" \
+	"|(" H ":){1,4}(:" H "){1,3}|(" H ":){1,3}(:" H "){1,4}|(" H ":){1,2}(:" H "){1,5}" \
+	"|" H ":(:" H "){1,6}|:((:" H "){1,7}|:)|(" H ":){6}" V4 "|::(" H ":){0,5}" V4 \
+	"|(" H ":){1,5}:" V4 "|(" H ":){1,4}:" H ":" V4 "|(" H ":){1,3}(:" H "){1,2}:" V4 \
+	"|(" H ":){1,2}(:" H "){1,3}:" V4 "|" H ":(:" H "){1,4}:" V4 ")"
+#define PREFIX \
+	V4 "(/(3[0-2]|[12]?[0-9])|-" V4 ")?|" V6 "(/(12[0-8]|1[01][0-9]|[1-9]?[0-9])|-" V6 ")?"
+#define PORT \
+	"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+#define TYPES OCTET "(-" OCTET ")?"
+#define TYPES_OF_BOTH \
+	"echo-request|echo-reply|destination-unreachable|packet-too-big|time-exceeded" \
+	"|parameter-problem"
+#define PORTS \
+	"(tcp|udp|sctp)/" PORT "(-" PORT ")?|icmp/(" TYPES "|" TYPES_OF_BOTH \
+	"|timestamp-request|timestamp-reply)|icmpv6/(" TYPES "|" TYPES_OF_BOTH ")" \
+	"|ip/(?!(1|6|17|43|44|58|59|60|132)$)([1-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-4])"
+#define DATE "(19[7-9][0-9]|[2-9][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+#define CLOCK "([01][0-9]|2[0-3]):[0-5][0-9]"
+#define INSTANT "[Tt ]" CLOCK ":([0-5][0-9]|60)(\\.[0-9]+)?([Zz]|[+-]" CLOCK ")"
+#define DAY \
+	"([Mm][Oo][Nn]|[Tt][Uu][Ee]|[Ww][Ee][Dd]|[Tt][Hh][Uu]|[Ff][Rr][Ii]|[Ss][Aa][Tt]" \
+	"|[Ss][Uu][Nn])"
+#define WINDOW "(" DAY "(-" DAY ")?|(" CLOCK ")-(" CLOCK "|24:00))"
+
+/* A bare number or truth is a text to the loader, where it can be one: `ticket: 10231`. */
+#define STRING "\"string\""
+#define NAMES "[\"string\",\"integer\",\"boolean\"],\"minimum\":0"
+#define IDS "[\"string\",\"number\",\"boolean\"],\"minimum\":0"
+#define TEXTS "[\"string\",\"number\",\"boolean\"]"
+
 static const struct {
 	const char *type, *pattern;
 } types[S_NTYPES] = {
-	[S_TEXT] = { "string", NULL },
-	[S_NAME] = { "string", "^[a-z0-9][a-z0-9-]*$" },
-	[S_ID] = { "string", "^[a-z0-9][a-z0-9+._-]*$" },
-	[S_IFACE] = { "string", "^[A-Za-z0-9._@:-]+$" },
-	[S_ADDRESS] = { "string", "^[0-9a-fA-F.:]+$" },
-	[S_PREFIX] = { "string", "^[0-9a-fA-F.:]+([/-][0-9a-fA-F.:]+)?$" },
-	[S_PEER] = { "string",
-	    "^([a-z0-9][a-z0-9-]*|[0-9a-fA-F.:]+([/-][0-9a-fA-F.:]+)?)$" },
-	[S_SERVICE] = { "string",
-	    "^([a-z0-9][a-z0-9-]*|(tcp|udp|sctp|icmp|icmpv6|ip)/[a-z0-9-]+)$" },
-	[S_PORTS] = { "string", "^(tcp|udp|sctp|icmp|icmpv6|ip)/[a-z0-9-]+$" },
-	[S_KB] = { "string", "^KB[0-9]{6,7}$" },
-	[S_CVE] = { "string", "^CVE-[0-9]{4}-[0-9]{4,7}$" },
-	[S_HEX] = { "string", "^ *([0-9a-fA-F]{2} *){1,8}$" },
-	[S_SCHEDULE] = { "string", NULL },
-	[S_INT] = { "integer", NULL },
-	[S_BOOL] = { "boolean", NULL },
-	[S_DURATION] = { "string", "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$" },
-	[S_TIME] = { "string", "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].+)?$" },
-	[S_INSTANT] = { "string", "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].+)?$" },
+	[S_TEXT] = { TEXTS, NULL },
+	[S_NAME] = { NAMES, "^[a-z0-9][a-z0-9-]*$" },
+	[S_ID] = { IDS, "^[a-z0-9][a-z0-9+._-]*$" },
+	[S_IFACE] = { IDS, "^(?!\\.{1,2}$)[A-Za-z0-9._@:-]{1,15}$" },
+	[S_ADDRESS] = { STRING, "^(" V4 "|" V6 ")$" },
+	[S_PREFIX] = { STRING, "^(" PREFIX ")$" },
+	[S_PEER] = { NAMES, "^(" NAME "|" PREFIX ")$" },
+	[S_SERVICE] = { NAMES, "^(" NAME "|" PORTS ")$" },
+	[S_PORTS] = { STRING, "^(" PORTS ")$" },
+	[S_KB] = { STRING, "^KB[0-9]{6,7}$" },
+	[S_CODE] = { STRING, "^CRD[0-9]{3}$" },
+	[S_CVE] = { STRING, "^CVE-[0-9]{4}-[0-9]{4,7}$" },
+	/* `bytes: 00` is hex to the loader, but a number to others: here it wants quotes. */
+	[S_HEX] = { STRING, "^ *([0-9a-fA-F]{2} *){1,8}$" },
+	[S_SCHEDULE] = { STRING, "^[ ,]*" WINDOW "([ ,]+" WINDOW ")*[ ,]*$" },
+	[S_INT] = { "\"integer\"", NULL },
+	[S_BOOL] = { "\"boolean\"", NULL },
+	[S_DURATION] = { STRING,
+	    "^(?=.)([0-9]{1,9}d)?([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s)?$" },
+	[S_TIME] = { STRING, "^" DATE "(" INSTANT ")?$" },
+	[S_INSTANT] = { STRING, "^" DATE "(" INSTANT ")?$" },
 };
 
 static void emit_section(const struct schema_section *s, FILE *f);
@@ -51,7 +90,7 @@ static void emit_scalar(const struct schema_key *k, FILE *f)
 		emit_words(k->words, f);
 		return;
 	}
-	fprintf(f, "\"type\":\"%s\"", types[k->type].type);
+	fprintf(f, "\"type\":%s", types[k->type].type);
 	if (types[k->type].pattern != NULL) {
 		fputs(",\"pattern\":", f);
 		text_json(types[k->type].pattern, f);
@@ -61,6 +100,8 @@ static void emit_scalar(const struct schema_key *k, FILE *f)
 		    (long long)k->max);
 	else if (k->type != S_DURATION && k->max != 0)
 		fprintf(f, ",\"minLength\":1,\"maxLength\":%lld", (long long)k->max);
+	else if (k->type == S_NAME || k->type == S_ID)
+		fputs(",\"maxLength\":40", f);
 }
 
 static void emit_one(const struct schema_key *k, FILE *f)
@@ -78,12 +119,30 @@ static void emit_array(const struct schema_key *k, FILE *f)
 	fputc('}', f);
 }
 
+/* A list of lists, or where only one is inside, that one: which, its first item tells. */
+static void emit_nested(const struct schema_key *k, FILE *f)
+{
+	const struct schema_key *inner = schema_find(k->sub, k->sub->short_for);
+
+	fputs("\"anyOf\":[{", f);
+	emit_array(inner, f);
+	fputs("},{\"type\":\"array\",\"minItems\":1,\"prefixItems\":[{", f);
+	emit_array(inner, f);
+	fputs("}],\"items\":{\"anyOf\":[{", f);
+	emit_one(inner, f);
+	fputs("},{", f);
+	emit_array(inner, f);
+	fputs("}]}}]", f);
+}
+
 /* A list, or one alone where that is allowed. */
 static void emit_list(const struct schema_key *k, FILE *f)
 {
-	bool inner = k->type == S_SECTION && k->sub->short_only;
-
-	if ((k->flags & SF_STRICT) != 0 && !inner) {
+	if (k->type == S_SECTION && k->sub->short_only) {
+		emit_nested(k, f);
+		return;
+	}
+	if ((k->flags & SF_STRICT) != 0) {
 		emit_array(k, f);
 		return;
 	}
@@ -99,7 +158,7 @@ static void emit_map(const struct schema_section *s, FILE *f)
 	fputs("\"type\":\"object\",\"minProperties\":1,\"propertyNames\":{\"pattern\":",
 	    f);
 	text_json(types[s->map_type].pattern, f);
-	fputs("},\"additionalProperties\":{", f);
+	fputs(",\"maxLength\":40},\"additionalProperties\":{", f);
 	emit_section(s, f);
 	fputc('}', f);
 }
@@ -123,7 +182,8 @@ static void emit_object(const struct schema_section *s, FILE *f)
 {
 	const char *sep = "";
 
-	fputs("\"type\":\"object\",\"additionalProperties\":false,\"properties\":{", f);
+	fputs("\"type\":\"object\",\"minProperties\":1,\"additionalProperties\":false,"
+	      "\"properties\":{", f);
 	for (const struct schema_key *k = s->keys; k->name != NULL; k++) {
 		if (k != s->keys)
 			fputc(',', f);

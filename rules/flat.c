@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rules/arena.h"
+
 #define FLAT_ALIGN(n)  (((n) + 15) & ~(size_t)15)
 #define FLAT_BYTES_MAX ((size_t)1 << 31)
 
@@ -64,6 +66,7 @@ uint32_t flat_add(struct flat *f, size_t table, const void *data, size_t n)
 			f->failed = true;
 			return 0;
 		}
+		arena_advise(at, cap * t->elem);
 		t->at = at;
 		t->cap = cap;
 	}
@@ -139,6 +142,7 @@ void *flat_finish(const struct flat *f, const void *header, size_t header_len,
 	block = calloc(1, size);
 	if (block == NULL)
 		return NULL;
+	arena_advise(block, size);
 	memcpy(block, header, header_len);
 	dir = (uint32_t *)(void *)(block + dir_off);
 	for (size_t i = 0; i < f->ntables; i++) {

@@ -2,21 +2,19 @@
 /* summary: sets of flows as assertions write them: words into addresses and services */
 #include "rules/flowset.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "rules/inline.h"
 #include "rules/resolve.h"
 
-enum { WORD_MAX = 96, PORTS_MAX = 256 };
-
-/* The next word of *s into buf; false at the end or if it is too long. */
-static bool next_word(const char **s, char buf[static WORD_MAX])
+bool flowset_word(const char **s, char buf[static FLOWSET_WORD_MAX])
 {
 	size_t n;
 
 	*s += strspn(*s, " ");
 	n = strcspn(*s, " ");
-	if (n == 0 || n >= WORD_MAX)
+	if (n == 0 || n >= FLOWSET_WORD_MAX)
 		return false;
 	memcpy(buf, *s, n);
 	buf[n] = '\0';
@@ -24,18 +22,47 @@ static bool next_word(const char **s, char buf[static WORD_MAX])
 	return true;
 }
 
-static int all_hosts(struct policy *p, struct space_axes ret[static 2])
+static int find_everybody(struct policy *p)
 {
-	for (size_t i = 0; i < p->hosts.n; i++) {
+	struct space_axes *all = calloc(2, sizeof(*all));
+
+	p->everybody = all;
+	for (size_t i = 0; i < p->hosts.n && all != NULL; i++) {
 		const struct phost *h = p->hosts.v[i];
 
-		axes_of_ranges(h->ranges.r, h->ranges.n, 4, &ret[0]);
-		axes_of_ranges(h->ranges.r, h->ranges.n, 6, &ret[1]);
+		for (size_t k = 0; k < h->ranges.n; k++)
+			axes_add(&all[h->ranges.r[k].lo.v == 6],
+			    region_axis_of(&h->ranges.r[k]));
+	}
+	if (all == NULL)
+		return policy_no_memory(p);
+	axes_merge(&all[0]);
+	axes_merge(&all[1]);
+	return 0;
+}
+
+/* Hosts do not change once they are resolved. */
+static int all_hosts(struct policy *p, struct space_axes ret[static 2])
+{
+	if (p->everybody == NULL && find_everybody(p) == -1)
+		return -1;
+	for (int k = 0; k < 2; k++) {
+		for (size_t i = 0; i < p->everybody[k].n; i++)
+			axes_add(&ret[k], p->everybody[k].v[i]);
+		ret[k].failed |= p->everybody[k].failed;
 	}
 	return ret[0].failed || ret[1].failed ? policy_no_memory(p) : 0;
 }
 
-static void complement(struct space_axes *a, uint8_t v)
+void flowset_forget(struct policy *p)
+{
+	for (int k = 0; k < 2 && p->everybody != NULL; k++)
+		axes_free(&p->everybody[k]);
+	free(p->everybody);
+	p->everybody = NULL;
+}
+
+void flowset_complement(struct space_axes *a, uint8_t v)
 {
 	struct region_axis whole = region_axis_all(v);
 	struct space_axes all = { .v = &whole, .n = 1, .cap = 1 }, rest = { 0 };
@@ -45,8 +72,7 @@ static void complement(struct space_axes *a, uint8_t v)
 	*a = rest;
 }
 
-/* The addresses of one word.  0, 1: reported, -1. */
-static int parse_end(struct policy *p, const struct pstr *text, const char *word,
+int flowset_end(struct policy *p, const struct pstr *text, const char *word,
     struct space_axes ret[static 2])
 {
 	struct pstr peer = { .s = word + (*word == '!'), .loc = text->loc };
@@ -71,7 +97,7 @@ static int parse_end(struct policy *p, const struct pstr *text, const char *word
 	axes_of_ranges(set.r, set.n, 4, &ret[0]);
 	axes_of_ranges(set.r, set.n, 6, &ret[1]);
 	for (int k = 0; k < 2 && *word == '!'; k++)
-		complement(&ret[k], k == 0 ? 4 : 6);
+		flowset_complement(&ret[k], k == 0 ? 4 : 6);
 	return ret[0].failed || ret[1].failed ? policy_no_memory(p) : 0;
 }
 
@@ -86,7 +112,7 @@ static void add_keys(struct region *keys, uint8_t v, const struct pport *port)
 	region_add(keys, &b);
 }
 
-static int parse_service(struct policy *p, const struct pstr *text, const char *word,
+int flowset_service(struct policy *p, const struct pstr *text, const char *word,
     struct region keys[static 2])
 {
 	struct pstr name = { .s = word, .loc = text->loc };
@@ -117,8 +143,8 @@ static int parse_service(struct policy *p, const struct pstr *text, const char *
 	return keys[0].failed || keys[1].failed ? policy_no_memory(p) : 0;
 }
 
-/* Something must be asserted: an empty set would hold whatever the policy says. */
-static int check_empty(struct policy *p, const struct pstr *text, const struct flowset *s)
+int flowset_check_empty(
+    struct policy *p, const struct pstr *text, const struct flowset *s)
 {
 	for (int k = 0; k < 2; k++) {
 		if (s->src[k].n > 0 && s->dst[k].n > 0 && s->keys[k].n > 0)
@@ -132,23 +158,23 @@ static int check_empty(struct policy *p, const struct pstr *text, const struct f
 
 static int parse(struct policy *p, const struct pstr *text, struct flowset *ret)
 {
-	char src[WORD_MAX], arrow[WORD_MAX], dst[WORD_MAX], service[WORD_MAX];
+	char src[FLOWSET_WORD_MAX], arrow[FLOWSET_WORD_MAX], dst[FLOWSET_WORD_MAX], service[FLOWSET_WORD_MAX];
 	const char *s = text->s;
 	int a, b, c;
 
-	if (!next_word(&s, src) || !next_word(&s, arrow) || strcmp(arrow, "->") != 0 ||
-	    !next_word(&s, dst) || !next_word(&s, service) || s[strspn(s, " ")] != '\0') {
+	if (!flowset_word(&s, src) || !flowset_word(&s, arrow) || strcmp(arrow, "->") != 0 ||
+	    !flowset_word(&s, dst) || !flowset_word(&s, service) || s[strspn(s, " ")] != '\0') {
 		policy_error(p, "CRD032", text->loc, "\"%s\" is not a flow", text->s);
 		diag_hint(p->diag,
 		    "SRC -> DST SERVICE, as 10.1.0.5 -> erp-db01 tcp/445, or any -> * smb");
 		return 1;
 	}
-	a = parse_end(p, text, src, ret->src);
-	b = a != -1 ? parse_end(p, text, dst, ret->dst) : -1;
-	c = b != -1 ? parse_service(p, text, service, ret->keys) : -1;
+	a = flowset_end(p, text, src, ret->src);
+	b = a != -1 ? flowset_end(p, text, dst, ret->dst) : -1;
+	c = b != -1 ? flowset_service(p, text, service, ret->keys) : -1;
 	if (c == -1)
 		return -1;
-	return a != 0 || b != 0 || c != 0 ? 1 : check_empty(p, text, ret);
+	return a != 0 || b != 0 || c != 0 ? 1 : flowset_check_empty(p, text, ret);
 }
 
 int flowset_parse(struct policy *p, const struct pstr *text, struct flowset *ret)

@@ -30,18 +30,20 @@ static bool service_has(const struct fs_service *s, uint8_t v, uint8_t proto,
 	    s->lo <= port && port <= s->hi;
 }
 
-/* What r grants for this protocol and port; *ret_has: whether it names it at all. */
+/* What r grants for this protocol and port; *ret_has: whether it names it at all,
+ * *ret_short: as a service that starts short. */
 static uint8_t rule_grants(const struct fs *fs, const struct fs_rule *r, uint8_t v,
-    uint8_t proto, uint16_t port, bool *ret_has)
+    uint8_t proto, uint16_t port, bool *ret_has, bool *ret_short)
 {
 	uint8_t grants = 0;
 
-	*ret_has = false;
+	*ret_has = *ret_short = false;
 	for (uint32_t i = 0; i < r->services.count; i++) {
 		const struct fs_service *s = fs_service(fs, r->services.first + i);
 
 		if (service_has(s, v, proto, port)) {
 			*ret_has = true;
+			*ret_short |= s->short_opening != 0;
 			grants |= s->grants;
 		}
 	}
@@ -88,8 +90,9 @@ static void judge_side(const struct fs *fs, const struct fs_flow *flow, uint32_t
 	for (uint32_t i = 0; i < h->rules[dir].count; i++) {
 		uint32_t index = h->rules[dir].first + i;
 		const struct fs_rule *r = fs_rule(fs, index);
-		bool has;
-		uint8_t grants = rule_grants(fs, r, peer->v, flow->proto, flow->dport, &has);
+		bool has, is_short;
+		uint8_t grants = rule_grants(fs, r, peer->v, flow->proto, flow->dport, &has,
+		    &is_short);
 
 		if (!has || !netranges_have(fs_range(fs, r->peers.first), r->peers.count,
 				peer))
@@ -103,6 +106,7 @@ static void judge_side(const struct fs *fs, const struct fs_flow *flow, uint32_t
 			side->rule = index; /* rules are sorted by id */
 		side->match = true;
 		side->grants |= grants;
+		side->short_opening |= is_short;
 		kept = requires_kept(kept, r, grants);
 	}
 	side->require = kept & requires_of_grants(side->grants);
@@ -162,6 +166,32 @@ void fs_judge(const struct fs *fs, const struct fs_flow *flow, struct fs_verdict
 	conclude(fs, ret);
 }
 
+enum fs_guard_action fs_use_action(const struct fs *fs, const struct fs_guard_use *u,
+    const struct netaddr *peer, int64_t at)
+{
+	if (at >= u->expires)
+		return u->default_action;
+	if (peer != NULL && u->except.count > 0 &&
+	    netranges_have(fs_range(fs, u->except.first), u->except.count, peer))
+		return FS_GUARD_OFF;
+	return u->action;
+}
+
+enum fs_guard_action fs_guard_action_of(const struct fs *fs, uint32_t host, uint32_t guard,
+    const struct netaddr *peer, int64_t at)
+{
+	const struct fs_span *uses = &fs_host(fs, host)->guards;
+
+	for (uint32_t i = uses->first; i < uses->first + uses->count; i++) {
+		const struct fs_guard_use *u =
+		    FS_AT(fs, FS_GUARD_USES, struct fs_guard_use, i);
+
+		if (u->guard == guard)
+			return fs_use_action(fs, u, peer, at);
+	}
+	return FS_GUARD_OFF;
+}
+
 const char *fs_result_name(enum fs_result r)
 {
 	switch (r) {
@@ -190,6 +220,12 @@ const char *fs_reason_text(enum fs_reason r)
 		return "no rule allows it, but the host is only observed";
 	case FS_WHY_MULTICAST:
 		return "broadcast and multicast of legacy hosts are dropped";
+	case FS_WHY_NLA:
+		return "nla-required";
+	case FS_WHY_SMB2:
+		return "smb2-required";
+	case FS_WHY_SIGNING:
+		return "signing-required";
 	}
 	return "?";
 }

@@ -67,12 +67,21 @@ struct fs_host *fsb_host(struct fs_builder *b, uint32_t i)
 static uint32_t hash_ranges(const struct netrange *r, size_t n)
 {
 	const uint8_t *at = (const uint8_t *)r;
-	uint32_t h = 2166136261u;
+	size_t len = n * sizeof(*r);
+	uint64_t h = len, word = 0;
 
-	for (size_t i = 0; i < n * sizeof(*r); i++)
-		h = (h ^ at[i]) * 16777619u;
-	return h;
+	for (; len >= sizeof(word); at += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, at, sizeof(word));
+		h = (h ^ word) * 0x9e3779b97f4a7c15u;
+		h ^= h >> 29;
+	}
+	word = 0;
+	memcpy(&word, at, len);
+	h = (h ^ word) * 0x9e3779b97f4a7c15u;
+	return (uint32_t)(h >> 32);
 }
+
+enum { FEW = 8 }; /* ranges of most lists */
 
 static void range_hash_grow(struct fs_builder *b)
 {
@@ -107,12 +116,13 @@ static void range_hash_grow(struct fs_builder *b)
 struct fs_span fsb_ranges(struct fs_builder *b, const struct netrange *r, size_t n)
 {
 	struct fs_span s = { 0, 0 };
-	struct netrange *own;
+	struct netrange few[FEW], *own = few;
 	size_t at;
 
 	if (n == 0 || b->flat.failed)
 		return s;
-	own = calloc(n, sizeof(*own));
+	if (n > FEW)
+		own = calloc(n, sizeof(*own));
 	if (own == NULL) {
 		b->flat.failed = true;
 		return s;
@@ -139,7 +149,8 @@ struct fs_span fsb_ranges(struct fs_builder *b, const struct netrange *r, size_t
 		b->range_used++;
 	}
 out:
-	free(own);
+	if (own != few)
+		free(own);
 	return s;
 }
 
@@ -157,6 +168,32 @@ static int by_rule(const void *x, const void *y, void *arg)
 	return strcmp(strings + a->id, strings + b->id);
 }
 
+static bool same_list(const struct fs_rule *a, const struct fs_rule *b)
+{
+	return a->host == b->host && a->dir == b->dir;
+}
+
+/* They come host by host, so that only the few of each list are out of order. */
+static void sort_runs(struct fs_rule *r, size_t n, char *strings)
+{
+	size_t end;
+
+	for (size_t i = 1; i < n; i++) {
+		if (!same_list(&r[i - 1], &r[i]) &&
+		    (r[i - 1].host > r[i].host ||
+			(r[i - 1].host == r[i].host && r[i - 1].dir > r[i].dir))) {
+			qsort_r(r, n, sizeof(*r), by_rule, strings);
+			return;
+		}
+	}
+	for (size_t i = 0; i < n; i = end) {
+		for (end = i + 1; end < n && same_list(&r[i], &r[end]); end++)
+			;
+		if (end - i > 1)
+			qsort_r(r + i, end - i, sizeof(*r), by_rule, strings);
+	}
+}
+
 static void sort_rules(struct fs_builder *b)
 {
 	struct flat_table *t = &b->flat.t[FS_RULES];
@@ -167,7 +204,7 @@ static void sort_rules(struct fs_builder *b)
 		memset(fsb_host(b, h)->rules, 0, sizeof(fsb_host(b, h)->rules));
 	if (t->count == 0)
 		return;
-	qsort_r(r, t->count, sizeof(*r), by_rule, b->flat.t[FS_STRINGS].at);
+	sort_runs(r, t->count, b->flat.t[FS_STRINGS].at);
 	for (uint32_t i = 0; i < t->count; i++) {
 		struct fs_span *s = &fsb_host(b, r[i].host)->rules[r[i].dir];
 

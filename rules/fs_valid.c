@@ -158,21 +158,39 @@ static bool times_ok(const struct fs *fs)
 	return true;
 }
 
+/* Only the sensor searches, and no more than it may. */
+static bool alternatives_ok(const struct fs *fs, const struct guard *g)
+{
+	const struct guard_term *t =
+	    FS_AT(fs, FS_GUARD_TERMS, struct guard_term, g->term_first);
+	uint32_t terms = 0;
+
+	for (size_t i = 0; i < GUARD_ALTERNATIVE_MAX && g->alternative_len[i] > 0; i++) {
+		uint8_t n = g->alternative_len[i];
+		uint32_t places;
+
+		if (n > g->term_count - terms)
+			return false;
+		places = guard_searches(t + terms, n);
+		if (places == 0 || (places > 1 && g->where != GUARD_SENSOR))
+			return false;
+		terms += n;
+	}
+	return terms == g->term_count;
+}
+
 static bool guard_ok(const struct fs *fs, const struct guard *g)
 {
-	uint32_t terms = 0;
 
 	if (!str_in(fs, g->id) || !str_in(fs, g->title) || !str_in(fs, g->attack) ||
 	    !str_in(fs, g->note) || !str_in(fs, g->validated) ||
 	    !span_in(fs, FS_WORDS, g->cve_first, g->cve_count) ||
 	    !span_in(fs, FS_WORDS, g->ref_first, g->ref_count) ||
 	    !span_in(fs, FS_GUARD_TERMS, g->term_first, g->term_count) ||
-	    g->where > GUARD_SENSOR || g->dir > GUARD_BOTH ||
+	    g->where > GUARD_BUILTIN || g->dir > GUARD_BOTH ||
 	    g->affects > GUARD_AFFECTS_UNKNOWN || g->action > FS_GUARD_DROP)
 		return false;
-	for (size_t i = 0; i < sizeof(g->alternative_len) && g->alternative_len[i] > 0; i++)
-		terms += g->alternative_len[i];
-	return terms == g->term_count;
+	return alternatives_ok(fs, g);
 }
 
 static bool guards_ok(const struct fs *fs)
@@ -183,7 +201,8 @@ static bool guards_ok(const struct fs *fs)
 	for (uint32_t i = 0; i < fs->table[FS_GUARD_TERMS].count; i++) {
 		const struct guard_term *t = FS_AT(fs, FS_GUARD_TERMS, struct guard_term, i);
 
-		if (t->len < 1 || t->len > 8)
+		if (t->len < 1 || t->len > 8 || t->within > GUARD_WITHIN_MAX ||
+		    (t->within > 0 && t->negate))
 			return false;
 	}
 	for (uint32_t i = 0; i < fs->table[FS_GUARD_USES].count; i++) {
@@ -191,6 +210,7 @@ static bool guards_ok(const struct fs *fs)
 		    FS_AT(fs, FS_GUARD_USES, struct fs_guard_use, i);
 
 		if (!in(fs, FS_GUARDS, u->guard) || !str_in(fs, u->reason) ||
+		    !ranges_ok(fs, u->except) ||
 		    u->action > FS_GUARD_DROP || u->default_action > FS_GUARD_DROP)
 			return false;
 	}

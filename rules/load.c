@@ -29,16 +29,21 @@ static const char *kind_text(enum ynode_kind k)
 
 struct diag_loc load_loc(const struct ynode *n, uint32_t file)
 {
-	return (struct diag_loc){ file, n->line, n->col, n->end_col };
+	return (struct diag_loc){ file, n->line, n->col, n->end_col, n->end_line };
 }
 
 static struct diag_loc loc_of(const struct loader *l, const struct ynode *n)
 {
-	struct diag_loc loc = load_loc(n, l->file);
+	return load_loc(n, l->file);
+}
 
-	/* Of a block collection the first character is enough to point at. */
-	if (n->kind != YNODE_SCALAR)
-		loc.end_col = 0;
+/* From the key to the end of its value. */
+static struct diag_loc loc_of_item(const struct loader *l, const struct yitem *i)
+{
+	struct diag_loc loc = loc_of(l, i->key), value = loc_of(l, i->value);
+
+	loc.end_line = value.end_line != 0 ? value.end_line : value.line;
+	loc.end_col = value.end_col;
 	return loc;
 }
 
@@ -46,8 +51,10 @@ static bool is_empty(const struct ynode *n)
 {
 	if (n->kind != YNODE_SCALAR)
 		return n->n == 0;
-	return n->n == 0 ||
-	    (n->plain && (strcmp(n->text, "~") == 0 || strcmp(n->text, "null") == 0));
+	if (n->n == 0)
+		return true;
+	return n->plain && (*n->text == '~' || *n->text == 'n') &&
+	    (strcmp(n->text, "~") == 0 || strcmp(n->text, "null") == 0);
 }
 
 static int report_empty(struct loader *l, const struct ynode *n, const char *name)
@@ -147,7 +154,7 @@ static int load_map_item(struct loader *l, const struct schema_section *s,
 		report_empty(l, i->value, i->key->text);
 	else
 		load_section(l, s, i->value, elem);
-	*(struct diag_loc *)(void *)elem = loc_of(l, i->key);
+	*(struct diag_loc *)(void *)elem = loc_of_item(l, i);
 	return 0;
 }
 
@@ -427,7 +434,7 @@ static int file_add(struct policy *p, const char *path, const char *data, size_t
 		p->files = f;
 		p->cap_files = cap;
 	}
-	p->files[p->nfiles++] = (struct pfile){ path, data, len };
+	p->files[p->nfiles++] = (struct pfile){ path, data, len, 0 };
 	return 0;
 }
 

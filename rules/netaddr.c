@@ -12,11 +12,28 @@ int netaddr_cmp(const struct netaddr *a, const struct netaddr *b)
 	return memcmp(a, b, sizeof(*a));
 }
 
+/* As inet_pton(): four numbers without leading zeros; policies hold very many. */
+static bool parse_v4(const char *s, uint8_t b[static 4])
+{
+	for (int i = 0; i < 4; i++) {
+		const char *start = s;
+		unsigned n = 0;
+
+		for (; *s >= '0' && *s <= '9' && s - start < 3; s++)
+			n = n * 10 + (unsigned)(*s - '0');
+		if (s == start || n > 255 || (*start == '0' && s - start > 1) ||
+		    *s++ != (i < 3 ? '.' : '\0'))
+			return false;
+		b[i] = (uint8_t)n;
+	}
+	return true;
+}
+
 int netaddr_parse(const char *s, struct netaddr *ret)
 {
 	struct netaddr a = { 0 };
 
-	if (inet_pton(AF_INET, s, a.b) == 1)
+	if (parse_v4(s, a.b))
 		a.v = 4;
 	else if (inet_pton(AF_INET6, s, a.b) == 1)
 		a.v = 6;

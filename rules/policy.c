@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rules/check.h"
+#include "rules/flowset.h"
 #include "rules/pipeline.h"
 
 void policy_init(struct policy *p, struct diaglist *d)
@@ -26,6 +28,7 @@ void policy_free(struct policy *p)
 	free(p->files);
 	free(p->transitions);
 	names_free(&p->names);
+	flowset_forget(p);
 	arena_free(&p->scratch);
 	arena_free(&p->arena);
 }
@@ -104,31 +107,83 @@ static uint32_t byte_col(const char *line, size_t len, uint32_t col)
 	return (uint32_t)i + 1;
 }
 
+static uint32_t shown_file(struct policy *p, struct pfile *f)
+{
+	if (f == NULL)
+		return diag_file(p->diag, "");
+	if (f->shown == 0)
+		f->shown = diag_file(p->diag, f->path) + 1;
+	return f->shown - 1;
+}
+
+static bool is_content(const char *line, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len && (line[i] == ' ' || line[i] == '\r'))
+		i++;
+	return i < len && line[i] != '#';
+}
+
+/* The end of a block is where what follows starts: back to the end of the last line
+ * that holds something of it.  line: that of loc->line. */
+static void trim_end(const struct pfile *f, const char *line, struct diag_loc *loc)
+{
+	const char *end = f->data + f->len, *nl;
+	uint32_t at = loc->line, last = 0, last_col = 0;
+
+	for (; at <= loc->end_line && line < end; at++, line = nl + 1) {
+		size_t len;
+
+		nl = memchr(line, '\n', (size_t)(end - line));
+		if (nl == NULL)
+			nl = end;
+		len = (size_t)(nl - line);
+		if (at == loc->end_line && (loc->end_col == 0 ||
+		    !is_content(line, (size_t)byte_col(line, len, loc->end_col) - 1)))
+			break;
+		if (!is_content(line, len))
+			continue;
+		last = at;
+		last_col = 1;
+		for (size_t i = 0; i < len && line[i] != '\r'; i++)
+			last_col += ((unsigned char)line[i] & 0xc0) != 0x80;
+	}
+	if (last != loc->end_line && last != 0) {
+		loc->end_line = last;
+		loc->end_col = last_col;
+	}
+}
+
 int policy_error(struct policy *p, const char *code, struct diag_loc loc,
     const char *fmt, ...)
 {
-	bool in_file = loc.file < p->nfiles;
-	const char *line = NULL;
+	bool in_file = loc.file < p->nfiles, full = diag_is_full(p->diag, code);
+	const char *line = NULL, *reason = accept_reason(p, code, loc);
 	size_t len = 0;
 	char *text = NULL;
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
+	if (full || vasprintf(&text, fmt, ap) < 0)
 		text = NULL;
 	va_end(ap);
-	if (in_file && loc.line != 0 && p->diag->n < DIAG_MAX)
+	if (in_file && loc.line != 0 && !full)
 		line = line_of(p, loc.file, loc.line, &len);
 	if (line != NULL) {
 		loc.col = byte_col(line, len, loc.col);
-		if (loc.end_col != 0)
+		if (loc.end_line != 0)
+			trim_end(&p->files[loc.file], line, &loc);
+		else if (loc.end_col != 0)
 			loc.end_col = byte_col(line, len, loc.end_col);
 	}
-	if (!p->diag->overflow)
-		loc.file = diag_file(p->diag, in_file ? p->files[loc.file].path : "");
+	if (!full)
+		loc.file = shown_file(p, in_file ? &p->files[loc.file] : NULL);
 	diag_add(p->diag, code, loc, "%s", text != NULL ? text : "(no memory)");
 	if (line != NULL)
 		diag_source(p->diag, line, len);
+	if (reason != NULL)
+		diag_accept(p->diag, reason);
 	free(text);
 	return -1;
 }

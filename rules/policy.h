@@ -38,11 +38,23 @@ struct prangeset {
 	size_t n;
 };
 
+/* A finding that may stay: of what lies in `scope`, the text it is written in. */
+struct paccept {
+	struct diag_loc loc;
+	struct pstr finding, reason, of;
+	struct pnum expires;
+	struct diag_loc scope; /* resolved; line 0: the whole tree */
+	bool used;             /* it met a finding */
+};
+/* check.require: what has to be stated. */
+enum policy_stated { STATED_OWNER = 1, STATED_TICKET = 2, STATED_REASON = 4 };
+
 /* ---- cordon.yaml ---- */
 struct pprefix {
 	struct diag_loc loc;
 	struct pstr prefix;
-	struct pnum mode;
+	struct pnum mode, since;
+	struct plist accept; /* paccept; likewise below */
 	struct netrange range; /* resolved */
 };
 struct pgateway {
@@ -52,12 +64,17 @@ struct pgateway {
 };
 struct pcordon {
 	struct diag_loc loc;
+	struct plist accept;
+	struct {
+		struct diag_loc loc;
+		struct pnum require, expiring_s, observe_s, exposure;
+	} check;
 	struct prangeset addresses, management, never; /* resolved */
 	struct pnum version;
 	struct pgateway gateway;
 	struct {
 		struct diag_loc loc;
-		struct pnum mode;
+		struct pnum mode, since;
 		struct pstr profile;
 	} defaults;
 	struct {
@@ -69,11 +86,23 @@ struct pcordon {
 		struct diag_loc loc;
 		struct pnum ttl_s, scope, on;
 		struct plist never; /* pstr */
+		struct {
+			struct diag_loc loc;
+			struct pnum targets, within_s;
+		} scan;
+		struct {
+			struct diag_loc loc;
+			struct pnum failures, attempts, within_s;
+		} bruteforce;
 	} block;
 	struct {
 		struct diag_loc loc;
 		struct pstr file;
 		struct pnum journald;
+		struct {
+			struct diag_loc loc;
+			struct pnum source, host;
+		} quota;
 	} log;
 };
 
@@ -83,8 +112,9 @@ enum resolve_state { RESOLVE_NEW, RESOLVE_OPEN, RESOLVE_DONE };
 struct pgroup {
 	struct diag_loc loc;
 	struct pstr name;
-	struct plist members; /* pstr */
+	struct plist members, accept; /* pstr; paccept */
 	enum resolve_state state;
+	bool used; /* somebody refers to it: check_used.c */
 	struct prangeset ranges; /* resolved */
 };
 
@@ -103,7 +133,8 @@ struct pports {
 struct pservice {
 	struct diag_loc loc;
 	struct pstr name, title;
-	struct plist ports, bundle; /* pstr */
+	struct plist ports, bundle, accept; /* pstr; paccept */
+	bool used;
 	struct pnum speaks, short_opening;
 	bool shipped;
 	enum resolve_state state;
@@ -114,7 +145,7 @@ struct pservice {
 /* ---- guards and profiles ---- */
 struct pterm {
 	struct diag_loc loc;
-	struct pnum at, negate;
+	struct pnum at, negate, within;
 	struct pstr bytes, mask;
 };
 struct palternative {
@@ -126,10 +157,10 @@ struct pguard {
 	struct pstr id, title, attack, note, validated;
 	struct plist cve, references; /* pstr */
 	struct pnum direction, protocol, where, action, affects;
-	struct plist match; /* palternative */
+	struct plist match, accept; /* palternative; paccept */
 	bool shipped;
 	struct guard_term terms[GUARD_TERM_MAX]; /* resolved */
-	uint8_t alternative_len[8];
+	uint8_t alternative_len[GUARD_ALTERNATIVE_MAX];
 	uint32_t nterms, index; /* index: in FS_GUARDS */
 };
 struct pprofile {
@@ -144,7 +175,7 @@ struct pprofile {
 struct prule {
 	struct diag_loc loc;
 	struct pstr id, reason, ticket, schedule;
-	struct plist service, peers; /* pstr */
+	struct plist service, peers, accept; /* pstr; paccept */
 	struct pnum expires, require, exposure, speaks;
 	/* resolved */
 	const char *full_id;
@@ -157,7 +188,9 @@ struct pguard_set {
 	struct diag_loc loc;
 	struct pstr id, reason;
 	struct pnum action, expires;
+	struct plist except; /* pstr */
 	struct pguard *guard; /* resolved */
+	struct prangeset ranges;
 };
 struct pjit {
 	struct diag_loc loc;
@@ -170,8 +203,8 @@ struct pjit {
 struct phost {
 	struct diag_loc loc;
 	struct pstr name, owner, profile;
-	struct plist addresses; /* pstr */
-	struct pnum mode;
+	struct plist addresses, accept; /* pstr; paccept */
+	struct pnum mode, since;
 	struct {
 		struct diag_loc loc;
 		struct pstr product;
@@ -190,7 +223,7 @@ struct phost {
 /* ---- tests/ ---- */
 struct ptest {
 	struct diag_loc loc;
-	struct pstr name, flow, rule;
+	struct pstr name, flow, only, rule; /* flow and expect, or only */
 	struct pnum expect, at;
 };
 
@@ -203,6 +236,7 @@ struct pfile {
 	const char *path; /* as shown */
 	const char *data;
 	size_t len;
+	uint32_t shown; /* its index in the list of diagnostics, and 1; 0: not there yet */
 };
 
 struct policy {
@@ -217,6 +251,9 @@ struct policy {
 	} near; /* where a line was found last */
 	struct pcordon *cordon;
 	struct pvec groups, services, guards, profiles, hosts, tests; /* struct p… * */
+	struct space_axes *everybody; /* [2]: `*`, of flowset.c; NULL until it is asked */
+	struct paccept **accepts; /* by scope: file, then start; of check_accept.c */
+	size_t naccepts;
 	int64_t now;
 	int zoneinfo_fd;
 	struct fs_transition *transitions;

@@ -23,11 +23,12 @@ static bool names_cve(
 	return false;
 }
 
-/* A guard on answers shows that the attack is over, it does not stop it. */
+/* A guard on answers shows that the attack is over, it does not stop it; one on scans
+ * (ATT&CK T1595) hides the hole. */
 static bool guard_helps(
     const struct fs *fs, const struct guard *g, const struct servicing_vuln *n)
 {
-	if (g->dir == GUARD_TO_CLIENT)
+	if (g->dir == GUARD_TO_CLIENT || strncmp(fs_str(fs, g->attack), "T1595", 5) == 0)
 		return false;
 	for (unsigned i = 0; i < n->nguards; i++)
 		if (strcmp(fs_str(fs, g->id), n->guards[i]) == 0)

@@ -152,15 +152,6 @@ static bool box_within(const struct region_box *a, const struct region_box *b)
 	    a->src.lo >= b->src.lo && a->src.hi <= b->src.hi;
 }
 
-static bool covered(const struct region_box *a, const struct region_box *b, size_t nb)
-{
-	for (size_t i = 0; i < nb; i++) {
-		if (box_within(a, &b[i]))
-			return true;
-	}
-	return false;
-}
-
 /* left := left without b. */
 static void subtract_one(struct region *left, const struct region_box *b)
 {
@@ -182,25 +173,122 @@ static void subtract_one(struct region *left, const struct region_box *b)
 	region_free(&cut);
 }
 
+/* Long lists are subtracted in the order of one axis, so that a box meets only those
+ * that it may overlap there. */
+struct ordered {
+	const struct region_box **v; /* by the axis' lo */
+	region_addr *reach;          /* the largest hi of v[0..i] */
+	size_t n;
+	bool by_src;
+};
+
+static const struct region_axis *axis_of(const struct region_box *b, bool by_src)
+{
+	return by_src ? &b->src : &b->dst;
+}
+
+static int cmp_dst(const void *x, const void *y)
+{
+	const struct region_box *a = *(const struct region_box *const *)x,
+				*b = *(const struct region_box *const *)y;
+
+	return (a->dst.lo > b->dst.lo) - (a->dst.lo < b->dst.lo);
+}
+
+static int cmp_src(const void *x, const void *y)
+{
+	const struct region_box *a = *(const struct region_box *const *)x,
+				*b = *(const struct region_box *const *)y;
+
+	return (a->src.lo > b->src.lo) - (a->src.lo < b->src.lo);
+}
+
+static size_t sort_by(struct ordered *o, bool by_src)
+{
+	size_t distinct = 1;
+
+	o->by_src = by_src;
+	qsort(o->v, o->n, sizeof(*o->v), by_src ? cmp_src : cmp_dst);
+	for (size_t i = 1; i < o->n; i++)
+		distinct += axis_of(o->v[i], by_src)->lo != axis_of(o->v[i - 1], by_src)->lo;
+	return distinct;
+}
+
+/* false: no memory.  By whichever axis tells more of them apart. */
+static bool order(struct ordered *o, const struct region_box *b, size_t nb)
+{
+	size_t by_src;
+
+	*o = (struct ordered){ .n = nb };
+	o->v = calloc(nb, sizeof(*o->v));
+	o->reach = calloc(nb, sizeof(*o->reach));
+	if (o->v == NULL || o->reach == NULL)
+		return false;
+	for (size_t i = 0; i < nb; i++)
+		o->v[i] = &b[i];
+	by_src = sort_by(o, true);
+	if (sort_by(o, false) < by_src)
+		sort_by(o, true);
+	for (size_t i = 0; i < nb; i++) {
+		region_addr hi = axis_of(o->v[i], o->by_src)->hi;
+
+		o->reach[i] = i > 0 && o->reach[i - 1] > hi ? o->reach[i - 1] : hi;
+	}
+	return true;
+}
+
+static size_t first_reaching(const struct ordered *o, region_addr lo)
+{
+	size_t from = 0, to = o->n;
+
+	while (from < to) {
+		size_t mid = from + (to - from) / 2;
+
+		if (o->reach[mid] < lo)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	return from;
+}
+
+static void subtract_ordered(const struct region_box *a, const struct ordered *o,
+    struct region *left)
+{
+	const struct region_axis *own = axis_of(a, o->by_src);
+	size_t first = first_reaching(o, own->lo), end = first;
+
+	for (; end < o->n && axis_of(o->v[end], o->by_src)->lo <= own->hi; end++) {
+		if (box_within(a, o->v[end]))
+			return; /* most are: unchanged rules of a changed host */
+	}
+	region_add(left, a);
+	for (size_t k = first; k < end && left->n > 0; k++) {
+		if (region_box_meet(a, o->v[k], NULL))
+			subtract_one(left, o->v[k]);
+	}
+}
+
 void region_subtract(const struct region_box *a, size_t na, const struct region_box *b,
     size_t nb, struct region *ret)
 {
 	struct region left = { 0 };
+	struct ordered o = { 0 };
 
+	if (na > 0 && nb > 0 && !order(&o, b, nb)) {
+		ret->failed = true;
+		na = 0;
+	}
 	for (size_t i = 0; i < na; i++) {
-		if (covered(&a[i], b, nb))
-			continue; /* most are: unchanged rules of a changed host */
 		left.n = 0;
-		region_add(&left, &a[i]);
-		for (size_t k = 0; k < nb && left.n > 0; k++) {
-			if (region_box_meet(&a[i], &b[k], NULL))
-				subtract_one(&left, &b[k]);
-		}
+		subtract_ordered(&a[i], &o, &left);
 		for (size_t k = 0; k < left.n; k++)
 			region_add(ret, &left.v[k]);
 	}
 	ret->failed |= left.failed;
 	region_free(&left);
+	free(o.v);
+	free(o.reach);
 }
 
 void region_meet(const struct region *a, const struct region *b, struct region *ret)

@@ -198,6 +198,12 @@ static int add_name(struct policy *p, const struct pstr *peer, struct rangevec *
 	return 0;
 }
 
+/* Names have none of these, addresses have one of them. */
+static bool is_name(const char *s)
+{
+	return s[strcspn(s, ".:/")] == '\0';
+}
+
 static int add_peer(struct policy *p, const struct pstr *peer, struct rangevec *out,
     unsigned depth)
 {
@@ -210,7 +216,7 @@ static int add_peer(struct policy *p, const struct pstr *peer, struct rangevec *
 	}
 	if (strcmp(peer->s, "gateway") == 0)
 		return p->cordon != NULL ? add_gateway(p, peer, out) : 0;
-	if (netrange_parse(peer->s, &r[0], NULL) == 0)
+	if (!is_name(peer->s) && netrange_parse(peer->s, &r[0], NULL) == 0)
 		return rangevec_add(p, out, r, 1);
 	return add_name(p, peer, out, depth);
 }
@@ -259,7 +265,7 @@ int resolve_peers(struct policy *p, const struct plist *list, struct prangeset *
 	const struct name *n;
 
 	/* Many rules name one group alone: they share its ranges. */
-	n = list->n == 1 ? names_find(&p->names, first->s) : NULL;
+	n = list->n == 1 && is_name(first->s) ? names_find(&p->names, first->s) : NULL;
 	if (n != NULL && n->kind == NAME_GROUP) {
 		struct pgroup *g = n->thing;
 
@@ -273,29 +279,55 @@ int resolve_peers(struct policy *p, const struct plist *list, struct prangeset *
 
 /* ---- the policy ---- */
 
+/* Every rule has one: not printf(). */
+struct joined {
+	char *at, *end;
+};
+
+static void join(struct joined *j, const char *s)
+{
+	while (*s != '\0' && j->at < j->end)
+		*j->at++ = *s++;
+}
+
+static void join_services(struct joined *j, const struct prule *r)
+{
+	enum { NAME_LEN = 511 };
+	char *start = j->at, *end = j->end;
+
+	if (end - start > NAME_LEN)
+		j->end = start + NAME_LEN;
+	PLIST_EACH(struct pstr, s, r->service)
+	{
+		join(j, j->at != start ? "+" : "");
+		join(j, s->s);
+	}
+	j->end = end;
+	for (char *c = start; c < j->at; c++) {
+		if (*c == '/')
+			*c = '-';
+	}
+}
+
 static int rule_id(struct policy *p, const struct phost *h, enum fs_dir dir,
     struct prule *r)
 {
 	enum { ID_MAX = 96 };
-	const char *where = dir == FS_IN ? "in" : "out";
-	char name[512] = "", *slash;
-	size_t used = 0;
+	char text[1024];
+	struct joined id = { text, text + sizeof(text) - 1 };
+	size_t len;
 
-	PLIST_EACH(struct pstr, s, r->service)
-	{
-		int n = snprintf(name + used, sizeof(name) - used, "%s%s",
-		    used != 0 ? "+" : "", s->s);
-
-		used = used + (size_t)n < sizeof(name) ? used + (size_t)n
-						       : sizeof(name) - 1;
-	}
-	while ((slash = strchr(name, '/')) != NULL)
-		*slash = '-';
-	r->full_id = arena_printf(&p->arena, "%s/%s/%s", h->name.s, where,
-	    r->id.s != NULL ? r->id.s : name);
+	join(&id, h->name.s);
+	join(&id, dir == FS_IN ? "/in/" : "/out/");
+	if (r->id.s != NULL)
+		join(&id, r->id.s);
+	else
+		join_services(&id, r);
+	len = (size_t)(id.at - text);
+	r->full_id = arena_strndup(&p->arena, text, len);
 	if (r->full_id == NULL)
 		return policy_no_memory(p);
-	if (strlen(r->full_id) > ID_MAX) {
+	if (len > ID_MAX) {
 		policy_error(p, "CRD026", r->loc,
 		    "the rule's id has %zu bytes (at most %d)", strlen(r->full_id),
 		    ID_MAX);
@@ -363,6 +395,8 @@ static int resolve_host(struct policy *p, struct phost *h)
 	PLIST_EACH(struct pguard_set, s, h->guards)
 	{
 		resolve_guard_set(p, s);
+		if (resolve_peers(p, &s->except, &s->ranges) == -1)
+			return -1;
 	}
 	PLIST_EACH(struct pjit, j, h->jit)
 	{

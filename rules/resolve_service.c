@@ -235,8 +235,10 @@ static int resolve_term(struct policy *p, const struct pterm *t, struct guard_te
 {
 	if (t->bytes.s == NULL)
 		return -1; /* reported when it was read */
-	*ret =
-	    (struct guard_term){.offset = (uint8_t)t->at.v, .negate = t->negate.v != 0};
+	memset(ret, 0, sizeof(*ret));
+	ret->offset = (uint8_t)t->at.v;
+	ret->negate = t->negate.v != 0;
+	ret->within = (uint16_t)t->within.v;
 	ret->len = hex_bytes(t->bytes.s, ret->value);
 	memset(ret->mask, 0xff, ret->len);
 	if (t->mask.s != NULL && hex_bytes(t->mask.s, ret->mask) != ret->len)
@@ -254,11 +256,10 @@ static int resolve_term(struct policy *p, const struct pterm *t, struct guard_te
 void resolve_guard(struct policy *p, struct pguard *g)
 {
 	size_t n = 0;
+	bool bad = false;
 
-	if (g->match.n == 0 && g->where.v == GUARD_KERNEL && g->match.loc.line == 0) {
+	if (g->match.n == 0 && g->where.v != GUARD_BUILTIN && g->match.loc.line == 0)
 		policy_error(p, "CRD021", g->loc, "guard has no \"match\"");
-		diag_hint(p->diag, "only a guard with `where: sensor` may go without");
-	}
 	PLIST_EACH(struct palternative, a, g->match)
 	{
 		if (n == sizeof(g->alternative_len) ||
@@ -270,8 +271,10 @@ void resolve_guard(struct policy *p, struct pguard *g)
 		}
 		PLIST_EACH(struct pterm, t, a->terms)
 		{
-			resolve_term(p, t, &g->terms[g->nterms++]);
+			bad |= resolve_term(p, t, &g->terms[g->nterms++]) == -1;
 		}
 		g->alternative_len[n++] = (uint8_t)a->terms.n;
 	}
+	if (bad) /* it is not compared with others */
+		memset(g->alternative_len, 0, sizeof(g->alternative_len));
 }

@@ -53,6 +53,21 @@ static bool text_ok(const struct ruleset *rs, uint32_t i)
 	return true;
 }
 
+/* Whether all texts are fine, so that each of them is. */
+static bool all_texts_ok(const struct ruleset *rs)
+{
+	const char *s = rs_str(rs, 0);
+	uint32_t run = 0;
+
+	for (uint32_t i = 0; i < rs->table[RS_STRINGS].count; i++) {
+		run = s[i] == '\0' ? 0 : run + 1;
+		if (run > COMMENT_MAX ||
+		    (run > 0 && (!isprint((unsigned char)s[i]) || s[i] == '"' || s[i] == '\\')))
+			return false;
+	}
+	return true;
+}
+
 static bool go_ok(const struct ruleset *rs, uint8_t go, uint32_t chain)
 {
 	if (go == RS_JUMP || go == RS_GOTO)
@@ -61,16 +76,16 @@ static bool go_ok(const struct ruleset *rs, uint8_t go, uint32_t chain)
 	return go <= RS_CONTINUE;
 }
 
-static bool set_ok(const struct ruleset *rs, const struct rs_set *s)
+static bool set_ok(const struct ruleset *rs, const struct rs_set *s, bool texts)
 {
 	size_t len = 0, keys = s->interval ? 2 : 1;
 
-	if (!name_ok(rs, s->name) || !text_ok(rs, s->comment) ||
+	if (!name_ok(rs, s->name) || !text_ok(rs, s->comment) || s->map > RS_MAP_VALUE ||
 	    !span_in(rs, RS_ELEMS, s->elems) || s->nkeys < 1 || s->nkeys > RS_KEYS_MAX ||
 	    (s->interval && s->nkeys > 1))
 		return false;
 	for (uint8_t k = 0; k < s->nkeys; k++) {
-		if (s->key[k] > RS_T_IFNAME)
+		if (s->key[k] > RS_T_PRIORITY)
 			return false;
 		len += rs_type_len(s->key[k]);
 	}
@@ -82,12 +97,19 @@ static bool set_ok(const struct ruleset *rs, const struct rs_set *s)
 
 		if (e->key > rs->table[RS_KEYS].count ||
 		    len * keys > rs->table[RS_KEYS].count - e->key ||
-		    !text_ok(rs, e->comment) || (s->map && !go_ok(rs, e->go, e->chain)))
+		    !(texts ? in(rs, RS_STRINGS, e->comment) : text_ok(rs, e->comment)) || 
+		    (s->map == RS_MAP_VERDICT && !go_ok(rs, e->go, e->chain)))
 			return false;
 		if (s->interval && memcmp(rs_key(rs, e), rs_key(rs, e) + len, len) > 0)
 			return false;
 	}
 	return true;
+}
+
+static bool is_address(enum rs_field f)
+{
+	return f == RS_IP_SADDR || f == RS_IP_DADDR || f == RS_IP6_SADDR ||
+	    f == RS_IP6_DADDR;
 }
 
 static bool fields_ok(const struct ruleset *rs, const struct rs_op *op)
@@ -99,14 +121,14 @@ static bool fields_ok(const struct ruleset *rs, const struct rs_op *op)
 		if (op->field[i] >= RS_IH)
 			return false;
 	}
-	return true;
+	return !op->has_mask || is_address(op->field[op->nfields - 1]);
 }
 
 static bool value_ok(const struct rs_op *op)
 {
 	if (op->field[0] >= RS_NFIELDS || op->cmp > RS_GE || op->len < 1 || op->len > 16)
 		return false;
-	if (op->field[0] == RS_IH || op->field[0] == RS_TH_RAW)
+	if (op->field[0] >= RS_IH)
 		return op->len <= 8 && op->offset <= 255;
 	return op->len == rs_field_len(op->field[0]);
 }
@@ -120,9 +142,14 @@ static bool op_ok(const struct ruleset *rs, const struct rs_op *op)
 	case RS_OP_LOOKUP:
 		return fields_ok(rs, op) && !rs_set(rs, op->set)->map;
 	case RS_OP_VMAP:
-		return fields_ok(rs, op) && rs_set(rs, op->set)->map;
+		return fields_ok(rs, op) && rs_set(rs, op->set)->map == RS_MAP_VERDICT;
+	case RS_OP_MAP:
+		return fields_ok(rs, op) && rs_set(rs, op->set)->map == RS_MAP_VALUE;
+	case RS_OP_PRIORITY:
+		return true;
 	case RS_OP_UPDATE:
-		return fields_ok(rs, op) && rs_set(rs, op->set)->dynamic;
+		return fields_ok(rs, op) && rs_set(rs, op->set)->dynamic &&
+		    op->tally <= (RS_COUNT | RS_RENEW);
 	case RS_OP_CT_STATE:
 		return op->arg > 0 && op->arg < 128;
 	case RS_OP_CT_LABEL:
@@ -269,6 +296,7 @@ static bool chains_ok(const struct ruleset *rs)
 bool ruleset_valid(const void *buf, size_t len)
 {
 	const struct ruleset *rs = buf;
+	bool texts;
 
 	if (len < sizeof(*rs) || memcmp(rs->magic, "cordonrs", 8) != 0 ||
 	    rs->version != RS_VERSION || rs->size != len)
@@ -276,11 +304,12 @@ bool ruleset_valid(const void *buf, size_t len)
 	if (!flat_valid(&rs->table[0].off, rs_elem_size, RS_NTABLES, sizeof(*rs), buf, len) ||
 	    !spans_ok(rs))
 		return false;
+	texts = all_texts_ok(rs);
 	for (uint32_t i = 0; i < rs->table[RS_COUNTERS].count; i++)
 		if (!name_ok(rs, *RS_AT(rs, RS_COUNTERS, uint32_t, i)))
 			return false;
 	for (uint32_t i = 0; i < rs->table[RS_SETS].count; i++)
-		if (!set_ok(rs, rs_set(rs, i)))
+		if (!set_ok(rs, rs_set(rs, i), texts))
 			return false;
 	return chains_ok(rs) && depths_ok(rs);
 }

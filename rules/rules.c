@@ -94,13 +94,62 @@ static int load_zone(struct policy *p)
 	return 0;
 }
 
+/* The zone's file besides what tree_digest has; -1: it can't be read. */
+static int digest_zone(struct tree_digest *d, int zoneinfo_fd, const char *name)
+{
+	const char *why;
+	uint8_t *data = NULL;
+	size_t len = 0;
+
+	tree_digest_add(d, name, strlen(name));
+	if (strcmp(name, "UTC") == 0)
+		return 0;
+	if (zoneinfo_fd != -1 && zone_name_ok(name))
+		data = read_zone(zoneinfo_fd, name, &len, &why);
+	if (data == NULL)
+		return -1;
+	tree_digest_add(d, data, len);
+	free(data);
+	return 0;
+}
+
+static int digest_end(struct tree_digest *d, const struct rules_source *src,
+    const char *timezone, uint8_t ret[static RULES_DIGEST_LEN])
+{
+	if (d->odd || digest_zone(d, src->zoneinfo_fd, timezone) == -1)
+		return -1;
+	crypto_generichash_final(&d->state, ret, RULES_DIGEST_LEN);
+	return 0;
+}
+
+int rules_digest(
+    const struct rules_source *src, const char *timezone, uint8_t ret[static 32])
+{
+	struct tree_digest digest;
+	struct diaglist d;
+	struct policy p;
+	int rc;
+
+	diag_init(&d);
+	policy_init(&p, &d);
+	p.arena.limit = PIPELINE_MEMORY_MAX;
+	tree_digest_start(&digest, true);
+	rc = tree_read(&p, src, &digest);
+	if (rc == 0)
+		rc = digest_end(&digest, src, timezone, ret);
+	policy_free(&p);
+	diag_free(&d);
+	return rc;
+}
+
 /* ---- the way through ---- */
 
 int pipeline_finish(struct policy *p, struct fs **ret)
 {
 	if (p->cordon != NULL && load_zone(p) == -1)
 		return -1;
-	if (resolve_names(p) == -1 || resolve_policy(p) == -1 || check_policy(p) == -1)
+	if (resolve_names(p) == -1 || resolve_policy(p) == -1 || accept_index(p) == -1 ||
+	    check_policy(p) == -1)
 		return -1;
 	if (p->diag->errors > 0 || p->cordon == NULL)
 		return -1;
@@ -111,6 +160,7 @@ int pipeline_load(const struct rules_source *src, struct diaglist *d,
     int (*with)(struct policy *p, const struct fs *fs, void *ctx), void *ctx,
     struct fs **ret)
 {
+	struct tree_digest digest;
 	struct policy p;
 	struct fs *fs = NULL;
 	int rc = -1;
@@ -120,7 +170,8 @@ int pipeline_load(const struct rules_source *src, struct diaglist *d,
 	p.scratch.limit = PIPELINE_MEMORY_MAX;
 	p.now = src->now;
 	p.zoneinfo_fd = src->zoneinfo_fd;
-	if (load_shipped(&p) == 0 && tree_load(&p, src) == 0)
+	tree_digest_start(&digest, src->ret_digest != NULL);
+	if (load_shipped(&p) == 0 && tree_load(&p, src, &digest) == 0)
 		rc = pipeline_finish(&p, &fs);
 	if (rc == 0 && with != NULL)
 		rc = with(&p, fs, ctx);
@@ -128,6 +179,10 @@ int pipeline_load(const struct rules_source *src, struct diaglist *d,
 		*ret = fs;
 	else
 		free(fs);
+	if (src->ret_digest != NULL && (rc != 0 ||
+	    digest_end(&digest, src, fs_str(fs, fs->settings.timezone),
+		src->ret_digest) == -1))
+		memset(src->ret_digest, 0, RULES_DIGEST_LEN);
 	if (rc == -1 && d->errors == 0)
 		policy_no_memory(&p);
 	policy_free(&p);
@@ -135,7 +190,36 @@ int pipeline_load(const struct rules_source *src, struct diaglist *d,
 	return rc;
 }
 
+static int review(struct policy *p, const struct fs *fs, void *ctx)
+{
+	(void)ctx;
+	return review_policy(p, fs);
+}
+
+int rules_check(const struct rules_source *src, struct diaglist *d, struct fs **ret_fs)
+{
+	return pipeline_load(src, d, review, NULL, ret_fs);
+}
+
 int rules_load(const struct rules_source *src, struct diaglist *d, struct fs **ret_fs)
 {
 	return pipeline_load(src, d, NULL, NULL, ret_fs);
+}
+
+int rules_shipped_guards(struct fs **ret_fs)
+{
+	struct diaglist d;
+	struct policy p;
+	int rc = -1;
+
+	diag_init(&d);
+	policy_init(&p, &d);
+	if (load_shipped(&p) == 0) {
+		for (size_t i = 0; i < p.guards.n; i++)
+			resolve_guard(&p, p.guards.v[i]);
+		rc = build_guards(&p, ret_fs);
+	}
+	policy_free(&p);
+	diag_free(&d);
+	return rc;
 }

@@ -40,6 +40,8 @@ struct rs_builder {
 	struct flat flat;
 	struct pending *pending;
 	size_t npending, cap;
+	char *keys;     /* in their final order; bytes: */
+	uint32_t nkeys;
 	struct by_name chains, sets;
 };
 
@@ -54,6 +56,7 @@ size_t rs_type_len(enum rs_type t)
 	case RS_T_PORT:
 	case RS_T_ICMP:
 	case RS_T_ICMP6:
+	case RS_T_PRIORITY:
 		return 4;
 	}
 	return 0;
@@ -82,6 +85,7 @@ size_t rs_field_len(enum rs_field f)
 		[RS_FIB_SADDR_TYPE] = 4,
 		[RS_FIB_DADDR_TYPE] = 4,
 		[RS_FIB_SADDR_OIF] = 4,
+		[RS_PRIORITY] = 4,
 	};
 
 	return f < RS_NFIELDS ? len[f] : 0;
@@ -104,6 +108,7 @@ void rsb_free(struct rs_builder *b)
 		return;
 	flat_free(&b->flat);
 	free(b->pending);
+	free(b->keys);
 	free(b->chains.slot);
 	free(b->sets.slot);
 	free(b);
@@ -354,9 +359,22 @@ static void size_sets(struct rs_builder *b)
 		if (s->size != 0 || s->interval || s->timeout || s->dynamic ||
 		    s->elems.count <= SIZE_FROM)
 			continue;
-		for (s->size = SIZE_FROM; s->size < 2 * s->elems.count;)
-			s->size *= 4;
+		/* the kernel's table is the power of two above 4/3 of it: none is wasted */
+		for (s->size = SIZE_FROM / 4 * 3; s->size < s->elems.count + s->elems.count / 4;)
+			s->size *= 2;
 	}
+}
+
+/* The key at `at` behind those of the elements before: who reads elements in order reads
+ * keys in order. */
+static uint32_t lay_key(struct rs_builder *b, uint32_t at, const struct rs_set *s)
+{
+	size_t len = (size_t)s->key_len * (s->interval ? 2 : 1);
+	uint32_t to = b->nkeys;
+
+	memcpy(b->keys + to, (const char *)flat_at(&b->flat, RS_KEYS, at), len);
+	b->nkeys += (uint32_t)len;
+	return to;
 }
 
 /* One set's elements, in the order of their keys. */
@@ -375,8 +393,9 @@ static void lay_set(struct rs_builder *b, uint32_t set, struct order *o, size_t 
 
 		if (i > 0 && is_same_key(&o[i - 1], &o[i]))
 			continue; /* the same key again: stored once */
-		at = flat_add(&b->flat, RS_ELEMS, &b->pending[o[i].index].e, 1);
 		s = flat_at(&b->flat, RS_SETS, set);
+		b->pending[o[i].index].e.key = lay_key(b, b->pending[o[i].index].e.key, s);
+		at = flat_add(&b->flat, RS_ELEMS, &b->pending[o[i].index].e, 1);
 		if (s->elems.count++ == 0)
 			s->elems.first = at;
 	}
@@ -388,7 +407,8 @@ static void lay_elems(struct rs_builder *b)
 	uint32_t *first = calloc(nsets + 1, sizeof(*first));
 	struct order *o = calloc(b->npending + 1, sizeof(*o));
 
-	if (first == NULL || o == NULL) {
+	b->keys = malloc(b->flat.t[RS_KEYS].count + 1);
+	if (first == NULL || o == NULL || b->keys == NULL) {
 		b->flat.failed = true;
 		goto out;
 	}
@@ -406,6 +426,9 @@ static void lay_elems(struct rs_builder *b)
 	}
 	for (uint32_t i = 0, at = 0; i < nsets; at = first[i++])
 		lay_set(b, i, o + at, first[i] - at);
+	if (b->nkeys > 0)
+		memcpy(b->flat.t[RS_KEYS].at, b->keys, b->nkeys);
+	b->flat.t[RS_KEYS].count = b->nkeys;
 out:
 	free(first);
 	free(o);

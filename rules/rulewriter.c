@@ -24,7 +24,7 @@ static struct rs_op op_of(enum rs_opcode code)
 static bool host_order(enum rs_field f)
 {
 	return f == RS_TIME || f == RS_FIB_SADDR_TYPE || f == RS_FIB_DADDR_TYPE ||
-	    f == RS_FIB_SADDR_OIF;
+	    f == RS_FIB_SADDR_OIF || f == RS_PRIORITY;
 }
 
 static void put_value(uint8_t *at, enum rs_field f, size_t len, uint64_t v)
@@ -164,19 +164,6 @@ struct rs_builder *rw_not_in(struct rs_builder *b, enum rs_field f, uint32_t set
 	return lookup(b, RS_OP_LOOKUP, &field, 1, set, true);
 }
 
-struct rs_builder *rw_in_masked(struct rs_builder *b, enum rs_field f, const uint8_t mask[16], uint32_t set)
-{
-	struct rs_op op = op_of(RS_OP_LOOKUP);
-
-	op.field[0] = (uint8_t)f;
-	op.nfields = 1;
-	op.len = (uint8_t)rs_field_len(f);
-	op.has_mask = true;
-	memcpy(op.mask, mask, op.len);
-	op.set = set;
-	return put(b, &op);
-}
-
 struct rs_builder *rw_fields_in(struct rs_builder *b, const uint8_t *fields, uint8_t n, uint32_t set)
 {
 	return lookup(b, RS_OP_LOOKUP, fields, n, set, false);
@@ -192,23 +179,97 @@ struct rs_builder *rw_vmap(struct rs_builder *b, const uint8_t *fields, uint8_t 
 	return lookup(b, RS_OP_VMAP, fields, n, map, false);
 }
 
-struct rs_builder *rw_add(struct rs_builder *b, const uint8_t *fields, uint8_t n, uint32_t set, uint32_t timeout_s)
-{
-	struct rs_op op = op_of(RS_OP_UPDATE);
-
-	memcpy(op.field, fields, n);
-	op.nfields = n;
-	op.set = set;
-	op.arg = timeout_s;
-	return put(b, &op);
-}
-
 static struct rs_builder *with_arg(struct rs_builder *b, enum rs_opcode code, uint32_t arg, bool negate)
 {
 	struct rs_op op = op_of(code);
 
 	op.arg = arg;
 	op.negate = negate;
+	return put(b, &op);
+}
+
+static struct rs_builder *masked_lookup(struct rs_builder *b, const uint8_t *fields, uint8_t n,
+    const uint8_t mask[16], uint32_t set, bool negate)
+{
+	struct rs_op op = op_of(RS_OP_LOOKUP);
+
+	memcpy(op.field, fields, n);
+	op.nfields = n;
+	op.len = (uint8_t)rs_field_len(fields[n - 1]);
+	op.has_mask = true;
+	memcpy(op.mask, mask, op.len);
+	op.set = set;
+	op.negate = negate;
+	return put(b, &op);
+}
+
+struct rs_builder *rw_masked_in(struct rs_builder *b, const uint8_t *fields, uint8_t n, const uint8_t mask[16], uint32_t set)
+{
+	return masked_lookup(b, fields, n, mask, set, false);
+}
+
+struct rs_builder *rw_masked_not_in(struct rs_builder *b, const uint8_t *fields, uint8_t n, const uint8_t mask[16], uint32_t set)
+{
+	return masked_lookup(b, fields, n, mask, set, true);
+}
+
+struct rs_builder *rw_in_masked(struct rs_builder *b, enum rs_field f, const uint8_t mask[16], uint32_t set)
+{
+	uint8_t field = (uint8_t)f;
+
+	return rw_masked_in(b, &field, 1, mask, set);
+}
+
+struct rs_builder *rw_map(struct rs_builder *b, const uint8_t *fields, uint8_t n, uint32_t map)
+{
+	return lookup(b, RS_OP_MAP, fields, n, map, false);
+}
+
+struct rs_builder *rw_priority(struct rs_builder *b, uint32_t value)
+{
+	return with_arg(b, RS_OP_PRIORITY, value, false);
+}
+
+/* The octet of type of service, in an IPv4 header. */
+struct rs_builder *rw_tos(struct rs_builder *b, uint8_t mask, uint8_t value)
+{
+	struct rs_op op = op_of(RS_OP_CMP);
+
+	op.field[0] = RS_NH_RAW;
+	op.offset = 1;
+	op.len = 1;
+	op.cmp = RS_EQ;
+	op.has_mask = true;
+	op.mask[0] = mask;
+	op.value[0] = value;
+	return put(b, &op);
+}
+
+static struct rs_op update(const uint8_t *fields, uint8_t n, uint32_t set)
+{
+	struct rs_op op = op_of(RS_OP_UPDATE);
+
+	memcpy(op.field, fields, n);
+	op.nfields = n;
+	op.set = set;
+	op.tally = RS_COUNT;
+	return op;
+}
+
+struct rs_builder *rw_tally(struct rs_builder *b, const uint8_t *fields, uint8_t n, uint32_t set)
+{
+	struct rs_op op = update(fields, n, set);
+
+	return put(b, &op);
+}
+
+struct rs_builder *rw_flow(struct rs_builder *b, const uint8_t *fields, uint8_t n, uint32_t set, uint32_t timeout_s, uint32_t per_minute)
+{
+	struct rs_op op = update(fields, n, set);
+
+	op.tally |= RS_RENEW;
+	op.arg = timeout_s;
+	op.arg2 = per_minute;
 	return put(b, &op);
 }
 

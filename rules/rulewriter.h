@@ -31,8 +31,18 @@ struct rs_builder *rw_not_in(struct rs_builder *b, enum rs_field f, uint32_t set
 struct rs_builder *rw_in_masked(struct rs_builder *b, enum rs_field f, const uint8_t mask[16], uint32_t set);
 struct rs_builder *rw_fields_in(struct rs_builder *b, const uint8_t *fields, uint8_t n, uint32_t set);
 struct rs_builder *rw_fields_not_in(struct rs_builder *b, const uint8_t *fields, uint8_t n, uint32_t set);
+/* the last of the fields, an address, masked */
+struct rs_builder *rw_masked_in(struct rs_builder *b, const uint8_t *fields, uint8_t n, const uint8_t mask[16], uint32_t set);
+struct rs_builder *rw_masked_not_in(struct rs_builder *b, const uint8_t *fields, uint8_t n, const uint8_t mask[16], uint32_t set);
+/* the packet's priority becomes what the fields are mapped to; else the rule ends */
+struct rs_builder *rw_map(struct rs_builder *b, const uint8_t *fields, uint8_t n, uint32_t map);
+struct rs_builder *rw_priority(struct rs_builder *b, uint32_t value);
+struct rs_builder *rw_tos(struct rs_builder *b, uint8_t mask, uint8_t value);
 struct rs_builder *rw_vmap(struct rs_builder *b, const uint8_t *fields, uint8_t n, uint32_t map);
-struct rs_builder *rw_add(struct rs_builder *b, const uint8_t *fields, uint8_t n, uint32_t set, uint32_t timeout_s);
+/* add to set, or count in its element: true unless the set is full */
+struct rs_builder *rw_tally(struct rs_builder *b, const uint8_t *fields, uint8_t n, uint32_t set);
+/* the same, renewed by each packet for timeout_s; true at most per_minute times */
+struct rs_builder *rw_flow(struct rs_builder *b, const uint8_t *fields, uint8_t n, uint32_t set, uint32_t timeout_s, uint32_t per_minute);
 struct rs_builder *rw_state(struct rs_builder *b, uint32_t states);
 struct rs_builder *rw_label(struct rs_builder *b, uint32_t bit);
 struct rs_builder *rw_no_label(struct rs_builder *b, uint32_t bit);

@@ -28,6 +28,8 @@ static const struct schema_word protocol_words[] = { { "any", 0 }, { "smb", FS_S
 static const struct schema_word require_words[] = { { "nla", FS_REQ_NLA },
 	{ "smb2", FS_REQ_SMB2 }, { "signing", FS_REQ_SIGNING }, { NULL, 0 } };
 static const struct schema_word exposure_words[] = { { "accepted", 1 }, { NULL, 0 } };
+static const struct schema_word stated_words[] = { { "owner", STATED_OWNER },
+	{ "ticket", STATED_TICKET }, { "reason", STATED_REASON }, { NULL, 0 } };
 static const struct schema_word short_words[] = { { "allow", 1 }, { "deny", 0 },
 	{ NULL, 0 } };
 static const struct schema_word action_words[] = { { "drop", FS_GUARD_DROP },
@@ -36,11 +38,30 @@ static const struct schema_word action_words[] = { { "drop", FS_GUARD_DROP },
 static const struct schema_word direction_words[] = { { "to-server", GUARD_TO_SERVER },
 	{ "to-client", GUARD_TO_CLIENT }, { "both", GUARD_BOTH }, { NULL, 0 } };
 static const struct schema_word where_words[] = { { "kernel", GUARD_KERNEL },
-	{ "sensor", GUARD_SENSOR }, { NULL, 0 } };
+	{ "sensor", GUARD_SENSOR }, { "builtin", GUARD_BUILTIN }, { NULL, 0 } };
 static const struct schema_word affects_words[] = { { "yes", GUARD_AFFECTS_YES },
 	{ "no", GUARD_AFFECTS_NO }, { "unknown", GUARD_AFFECTS_UNKNOWN }, { NULL, 0 } };
 static const struct schema_word expect_words[] = { { "allow", FS_ALLOW },
 	{ "deny", FS_DENY }, { "pass", FS_PASS }, { NULL, 0 } };
+
+/* ---- findings that are accepted where they are ---- */
+
+static const struct schema_key accept_keys[] = {
+	{ "finding", S_CODE, SF_REQUIRED, AT(paccept, finding),
+	    "the code of a warning or note" },
+	{ "reason", S_TEXT, SF_REQUIRED, AT(paccept, reason), "why it may stay",
+	    .max = 500 },
+	{ "expires", S_TIME, SF_REQUIRED, AT(paccept, expires),
+	    "accepted through that day UTC, or until that instant" },
+	{ "of", S_TEXT, 0, AT(paccept, of),
+	    "only of this host, group, service or rule; default all that it stands in",
+	    .max = 96 },
+	END };
+static const struct schema_section accept_section = { .what = "acceptance",
+	.size = sizeof(struct paccept), .keys = accept_keys };
+#define ACCEPT(type) \
+	{ "accept", S_SECTION, SF_LIST, AT(type, accept), \
+	    "findings of `cordon check` that may stay", .sub = &accept_section }
 
 /* ---- cordon.yaml ---- */
 
@@ -49,6 +70,8 @@ static const struct schema_key protect_keys[] = {
 	    "protected addresses, as a CIDR" },
 	{ "mode", S_WORD, 0, AT(pprefix, mode), "of its undeclared addresses",
 	    .words = mode_words, .dflt = -1 },
+	{ "observe_since", S_INSTANT, 0, AT(pprefix, since), "since when it is only observed" },
+	ACCEPT(pprefix),
 	END };
 static const struct schema_section protect_section = { .what = "protected prefix",
 	.size = sizeof(struct pprefix), .keys = protect_keys, .short_for = "prefix" };
@@ -75,6 +98,8 @@ static const struct schema_key defaults_keys[] = {
 	    .words = mode_words, .dflt = FS_ENFORCE },
 	{ "profile", S_NAME, 0, IN(defaults, profile), "of hosts that do not state one",
 	    .max = 40 },
+	{ "observe_since", S_INSTANT, 0, IN(defaults, since),
+	    "since when hosts without a mode of their own are only observed" },
 	END };
 static const struct schema_section defaults_section = { .what = "defaults",
 	.size = sizeof(((struct pcordon *)0)->defaults), .keys = defaults_keys };
@@ -89,6 +114,29 @@ static const struct schema_key sensor_keys[] = {
 static const struct schema_section sensor_section = { .what = "sensor",
 	.size = sizeof(((struct pcordon *)0)->sensor), .keys = sensor_keys };
 
+static const struct schema_key scan_keys[] = {
+	{ "targets", S_INT, 0, IN(block.scan, targets),
+	    "denied hosts and ports of one source that make a scan; default 20", .min = 5,
+	    .max = 100, .dflt = 20 },
+	{ "within", S_DURATION, 0, IN(block.scan, within_s), "in this time; default 60s",
+	    .min = 10, .max = ONE_DAY, .dflt = 60 },
+	END };
+static const struct schema_section scan_section = { .what = "scan",
+	.size = sizeof(((struct pcordon *)0)->block.scan), .keys = scan_keys };
+
+static const struct schema_key bruteforce_keys[] = {
+	{ "failures", S_INT, 0, IN(block.bruteforce, failures),
+	    "logons of one source that SMB servers refused; default 10", .min = 3,
+	    .max = 1000, .dflt = 10 },
+	{ "attempts", S_INT, 0, IN(block.bruteforce, attempts),
+	    "RDP connections, SMB logons of one source to one host; default 40", .min = 10,
+	    .max = 1000, .dflt = 40 },
+	{ "within", S_DURATION, 0, IN(block.bruteforce, within_s),
+	    "in this time; default 5m", .min = 10, .max = ONE_DAY, .dflt = 300 },
+	END };
+static const struct schema_section bruteforce_section = { .what = "bruteforce",
+	.size = sizeof(((struct pcordon *)0)->block.bruteforce), .keys = bruteforce_keys };
+
 static const struct schema_key block_keys[] = {
 	{ "ttl", S_DURATION, 0, IN(block, ttl_s), "how long a block lasts; default 1h",
 	    .min = 10, .max = 30 * ONE_DAY, .dflt = 3600 },
@@ -99,17 +147,49 @@ static const struct schema_key block_keys[] = {
 	{ "on", S_WORDS, 0, IN(block, on),
 	    "what blocks a source; default guard and exposure", .words = block_on_words,
 	    .dflt = FS_ON_GUARD | FS_ON_EXPOSURE },
+	{ "scan", S_SECTION, 0, IN(block, scan), "what a scan is", .sub = &scan_section },
+	{ "bruteforce", S_SECTION, 0, IN(block, bruteforce), "what guessing of passwords is",
+	    .sub = &bruteforce_section },
 	END };
 static const struct schema_section block_section = { .what = "block",
 	.size = sizeof(((struct pcordon *)0)->block), .keys = block_keys };
+
+static const struct schema_key quota_keys[] = {
+	{ "source", S_INT, 0, IN(log.quota, source),
+	    "events a minute about one source, 0: no limit; default 600",
+	    .max = 1000000, .dflt = 600 },
+	{ "host", S_INT, 0, IN(log.quota, host),
+	    "events a minute about one legacy host, 0: no limit; default 6000",
+	    .max = 1000000, .dflt = 6000 },
+	END };
+static const struct schema_section quota_section = { .what = "quota",
+	.size = sizeof(((struct pcordon *)0)->log.quota), .keys = quota_keys };
 
 static const struct schema_key log_keys[] = {
 	{ "file", S_TEXT, 0, IN(log, file), "events as JSON lines; an absolute path",
 	    .max = 255 },
 	{ "journald", S_BOOL, 0, IN(log, journald), "events to the journal too" },
+	{ "quota", S_SECTION, 0, IN(log, quota),
+	    "beyond which packets are only counted, by host", .sub = &quota_section },
 	END };
 static const struct schema_section log_section = { .what = "log",
 	.size = sizeof(((struct pcordon *)0)->log), .keys = log_keys };
+
+static const struct schema_key check_keys[] = {
+	{ "require", S_WORDS, 0, IN(check, require), "what hosts and rules must state",
+	    .words = stated_words },
+	{ "expiring", S_DURATION, 0, IN(check, expiring_s),
+	    "ends nearer than this are found; default 30d", .max = 3650 * ONE_DAY,
+	    .dflt = 30 * ONE_DAY },
+	{ "observe", S_DURATION, 0, IN(check, observe_s),
+	    "observed for longer than this is found; default 90d", .max = 3650 * ONE_DAY,
+	    .dflt = 90 * ONE_DAY },
+	{ "exposure", S_INT, 0, IN(check, exposure),
+	    "sources of an SMB or RDP rule that need no reason; default 256", .min = 1,
+	    .max = 65536, .dflt = 256 },
+	END };
+static const struct schema_section check_section = { .what = "check",
+	.size = sizeof(((struct pcordon *)0)->check), .keys = check_keys };
 
 static const struct schema_key cordon_keys[] = {
 	{ "cordon", S_INT, SF_REQUIRED, AT(pcordon, version), "format version", .min = 1,
@@ -123,6 +203,9 @@ static const struct schema_key cordon_keys[] = {
 	{ "block", S_SECTION, 0, AT(pcordon, block), "automatic blocks",
 	    .sub = &block_section },
 	{ "log", S_SECTION, 0, AT(pcordon, log), "where events go", .sub = &log_section },
+	{ "check", S_SECTION, 0, AT(pcordon, check), "what `cordon check` looks for",
+	    .sub = &check_section },
+	ACCEPT(pcordon),
 	END };
 static const struct schema_section cordon_section = { .what = "cordon.yaml",
 	.size = sizeof(struct pcordon), .keys = cordon_keys };
@@ -132,9 +215,10 @@ static const struct schema_section cordon_section = { .what = "cordon.yaml",
 static const struct schema_key group_keys[] = {
 	{ "members", S_PEER, SF_LIST | SF_REQUIRED, AT(pgroup, members),
 	    "address, CIDR, a-b range, group or host" },
+	ACCEPT(pgroup),
 	END };
 static const struct schema_section group_section = { .what = "group",
-	.size = sizeof(struct pgroup), .keys = group_keys, .short_for = "members", .short_only = true, .map_type = S_NAME,
+	.size = sizeof(struct pgroup), .keys = group_keys, .short_for = "members", .map_type = S_NAME,
 	.map_offset = offsetof(struct pgroup, name) };
 
 static const struct schema_key service_keys[] = {
@@ -148,6 +232,7 @@ static const struct schema_key service_keys[] = {
 	{ "short_opening", S_WORD, 0, AT(pservice, short_opening),
 	    "whether clients may open with fewer than 8 bytes; default deny",
 	    .words = short_words },
+	ACCEPT(pservice),
 	END };
 static const struct schema_section service_section = { .what = "service",
 	.size = sizeof(struct pservice), .keys = service_keys, .map_type = S_NAME,
@@ -161,6 +246,9 @@ static const struct schema_key term_keys[] = {
 	{ "bytes", S_HEX, SF_REQUIRED, AT(pterm, bytes), "1 to 8 bytes in hex" },
 	{ "mask", S_HEX, 0, AT(pterm, mask), "bits that count; default all" },
 	{ "not", S_BOOL, 0, AT(pterm, negate), "holds where the bytes differ" },
+	{ "within", S_INT, 0, AT(pterm, within),
+	    "sensor only: so many offsets further is as good, and what follows counts "
+	    "from there", .max = GUARD_WITHIN_MAX },
 	END };
 static const struct schema_section term_section = { .what = "byte comparison",
 	.size = sizeof(struct pterm), .keys = term_keys };
@@ -196,6 +284,7 @@ static const struct schema_key guard_keys[] = {
 	    .max = 2000 },
 	{ "validated", S_TEXT, 0, AT(pguard, validated), "what it was tested on",
 	    .max = 2000 },
+	ACCEPT(pguard),
 	END };
 static const struct schema_section guard_section = { .what = "guard",
 	.size = sizeof(struct pguard), .keys = guard_keys };
@@ -230,7 +319,8 @@ static const struct schema_section profile_section = { .what = "profile",
 	    "accepted: everyone, or a wide range for SMB or RDP, is meant", \
 	    .words = exposure_words }, \
 	{ "speaks", S_WORDS, 0, AT(prule, speaks), \
-	    "what its inline TCP ports speak", .words = speaks_words }
+	    "what its inline TCP ports speak", .words = speaks_words }, \
+	ACCEPT(prule)
 
 static const struct schema_key inbound_keys[] = {
 	RULE_HEAD,
@@ -272,7 +362,9 @@ static const struct schema_section allow_section = { .what = "allow",
 static const struct schema_key guard_set_keys[] = {
 	{ "action", S_WORD, SF_REQUIRED, AT(pguard_set, action), "on this host",
 	    .words = action_words },
-	{ "reason", S_TEXT, 0, AT(pguard_set, reason), "required to disable", .max = 500 },
+	{ "except", S_PEER, SF_LIST, AT(pguard_set, except), "peers it is off for" },
+	{ "reason", S_TEXT, 0, AT(pguard_set, reason),
+	    "required to disable, and with `except`", .max = 500 },
 	{ "expires", S_TIME, 0, AT(pguard_set, expires), "then the profile's again",
 	    .dflt = FS_FOREVER },
 	END };
@@ -295,6 +387,7 @@ static const struct schema_key host_keys[] = {
 	    "all that it has" },
 	{ "mode", S_WORD, 0, AT(phost, mode), "enforce, or observe to log only",
 	    .words = mode_words, .dflt = -1 },
+	{ "observe_since", S_INSTANT, 0, AT(phost, since), "since when it is only observed" },
 	{ "profile", S_NAME, 0, AT(phost, profile), "default defaults.profile", .max = 40 },
 	{ "owner", S_TEXT, 0, AT(phost, owner), "who answers for it", .max = 200 },
 	{ "os", S_SECTION, 0, AT(phost, os), "what runs on it", .sub = &os_section },
@@ -304,6 +397,7 @@ static const struct schema_key host_keys[] = {
 	    .sub = &guard_set_section },
 	{ "jit", S_SECTION, SF_MAP, AT(phost, jit), "what `cordon grant` may open",
 	    .sub = &jit_section },
+	ACCEPT(phost),
 	END };
 static const struct schema_section host_section = { .what = "host",
 	.size = sizeof(struct phost), .keys = host_keys };
@@ -312,9 +406,12 @@ static const struct schema_section host_section = { .what = "host",
 
 static const struct schema_key test_keys[] = {
 	{ "name", S_TEXT, 0, AT(ptest, name), "what it is about", .max = 200 },
-	{ "flow", S_TEXT, SF_REQUIRED, AT(ptest, flow), "SRC -> DST SERVICE", .max = 200 },
-	{ "expect", S_WORD, SF_REQUIRED, AT(ptest, expect), "the verdict",
+	{ "flow", S_TEXT, 0, AT(ptest, flow), "SRC -> DST SERVICE", .max = 200 },
+	{ "expect", S_WORD, 0, AT(ptest, expect), "the verdict of each flow",
 	    .words = expect_words },
+	{ "only", S_TEXT, 0, AT(ptest, only),
+	    "instead of both: PEER, … may be reached by SRC outbound [SERVICE], or PEER, … "
+	    "may reach DST inbound [SERVICE]: all others are denied", .max = 400 },
 	{ "rule", S_TEXT, 0, AT(ptest, rule), "the id of the rule that decides", .max = 96 },
 	{ "at", S_INSTANT, 0, AT(ptest, at), "when; default now" },
 	END };
@@ -341,7 +438,7 @@ const struct schema_kind schema_kinds[FILE_NKINDS] = {
 const struct schema_key *schema_find(const struct schema_section *s, const char *name)
 {
 	for (const struct schema_key *k = s->keys; k->name != NULL; k++) {
-		if (strcmp(k->name, name) == 0)
+		if (k->name[0] == name[0] && strcmp(k->name, name) == 0)
 			return k;
 	}
 	return NULL;
@@ -361,6 +458,7 @@ const char *schema_type_text(enum schema_type t)
 		[S_PORTS] = "an inline service such as tcp/1433",
 		[S_KB] = "an update such as KB4474419",
 		[S_CVE] = "a CVE id such as CVE-2017-0144",
+		[S_CODE] = "the code of a finding such as CRD100",
 		[S_HEX] = "1 to 8 bytes in hex",
 		[S_SCHEDULE] = "a schedule such as Mon-Fri 07:00-19:00",
 		[S_INT] = "a whole number",

@@ -19,6 +19,7 @@ enum schema_type {
 	S_PORTS,    /* pstr: an inline service */
 	S_KB,       /* pstr: KB and digits */
 	S_CVE,      /* pstr: CVE-2017-0144 */
+	S_CODE,     /* pstr: the code of a finding, CRD100 */
 	S_HEX,      /* pstr: bytes in hex */
 	S_SCHEDULE, /* pstr */
 	S_INT,      /* pnum: min to max */

@@ -12,7 +12,7 @@
 /* Which rules count for a facet: those that grant the protocol and do not require. */
 static const struct {
 	uint8_t grants, require;
-} facets[SPACE_FACETS] = {
+} facets[SPACE_SOMETIME + 1] = {
 	[SPACE_ALLOW] = { 0, 0 },
 	[SPACE_ALWAYS] = { 0, 0 },
 	[SPACE_SMB] = { FS_SMB, 0 },
@@ -21,6 +21,7 @@ static const struct {
 	[SPACE_NO_SMB2] = { FS_SMB, FS_REQ_SMB2 },
 	[SPACE_NO_SIGNING] = { FS_SMB, FS_REQ_SIGNING },
 	[SPACE_EVER] = { FS_SMB | FS_RDP, 0 },
+	[SPACE_SOMETIME] = { 0, 0 },
 };
 
 /* A place as numbers; those of IPv4 first. */
@@ -109,6 +110,11 @@ void space_protected(const struct fs *fs, uint8_t v, struct space_axes *ret)
 	axes_merge(ret);
 }
 
+const struct space_axes *space_places(const struct space *s, uint8_t v)
+{
+	return &s->protected[v == 6];
+}
+
 /* ---- one side: what the rules of a host say, whoever is at the other end ---- */
 
 /* Peers and services that the host's rules of one direction let through. */
@@ -139,7 +145,7 @@ static bool rule_counts(const struct asked *a, uint32_t index, const struct fs_r
 {
 	if (a->facet == SPACE_ALWAYS)
 		return r->expires == FS_FOREVER && r->schedule == FS_NONE;
-	if (a->facet == SPACE_EVER)
+	if (a->facet == SPACE_EVER || a->facet == SPACE_SOMETIME)
 		return r->expires > a->s->at;
 	return a->s->active[index] && (r->require & facets[a->facet].require) == 0;
 }

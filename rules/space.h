@@ -19,7 +19,8 @@ enum space_facet {
 	SPACE_NO_SMB2,    /* SMB likewise */
 	SPACE_NO_SIGNING,
 	SPACE_EVER,       /* SMB or RDP, also by rules that are outside their schedule */
-	SPACE_FACETS
+	SPACE_FACETS,
+	SPACE_SOMETIME = SPACE_FACETS, /* as ALLOW, also by rules outside their schedule */
 };
 
 /* Sorted disjoint intervals of one family. */
@@ -50,6 +51,9 @@ void space_collect(struct space *s, const struct space_query *q, struct region *
 
 /* The places (L and P) of family v, merged; the caller frees v. */
 void space_protected(const struct fs *fs, uint8_t v, struct space_axes *ret);
+
+/* The same of the policy of s, which keeps it. */
+const struct space_axes *space_places(const struct space *s, uint8_t v);
 
 /* The services of s as an interval of keys. */
 void space_service_keys(const struct fs_service *s, uint32_t *ret_lo, uint32_t *ret_hi);

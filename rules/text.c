@@ -46,8 +46,13 @@ char *text_escape(const char *s, size_t len)
 	if (out == NULL)
 		return NULL;
 	for (size_t i = 0; i < len;) {
-		size_t n = text_decode(s + i, len - i, &c);
+		size_t n;
 
+		if (s[i] >= ' ' && s[i] < 0x7f) {
+			*p++ = s[i++];
+			continue;
+		}
+		n = text_decode(s + i, len - i, &c);
 		if (n != 0 && text_visible(c)) {
 			memcpy(p, s + i, n);
 			p += n;

@@ -13,14 +13,49 @@
 #include <cordon/rules.h>
 
 #include "rules/load.h"
+#include "rules/shipped.h"
 #include "rules/yaml.h"
 
 struct tree {
 	struct policy *p;
 	const struct rules_source *src;
+	struct tree_digest *digest;
 	size_t bytes;
-	bool full; /* the limit was reported */
+	bool full;      /* the limit was reported */
+	bool read_only; /* nothing is parsed */
 };
+
+/* ---- the digest ---- */
+
+/* Lengths stand before texts, so that no two trees are written alike. */
+void tree_digest_add(struct tree_digest *d, const void *data, size_t len)
+{
+	uint64_t n = len;
+
+	if (d->idle)
+		return;
+	crypto_generichash_update(&d->state, (const unsigned char *)&n, sizeof(n));
+	crypto_generichash_update(&d->state, data, len);
+}
+
+/* What ships with the program is part of every policy. */
+void tree_digest_start(struct tree_digest *d, bool wanted)
+{
+	static const uint32_t version = FS_VERSION;
+
+	d->odd = false;
+	d->idle = !wanted;
+	if (d->idle)
+		return;
+	crypto_generichash_init(&d->state, NULL, 0, RULES_DIGEST_LEN);
+	tree_digest_add(d, &version, sizeof(version));
+	for (const struct shipped *s = shipped_files; s->path != NULL; s++) {
+		tree_digest_add(d, s->path, strlen(s->path));
+		tree_digest_add(d, s->data, s->len);
+	}
+}
+
+/* ---- reports ---- */
 
 /* How a file is called in reports. */
 static const char *shown(struct tree *t, const char *dir, const char *name)
@@ -37,6 +72,7 @@ static void report(struct tree *t, const char *code, const char *path, const cha
 {
 	struct diag_loc loc = { 0 };
 
+	t->digest->odd = true;
 	if (t->p->diag->overflow)
 		return;
 	loc.file = diag_file(t->p->diag, path != NULL ? path : "");
@@ -76,7 +112,8 @@ static void report_open(struct tree *t, int err, const char *path)
 static int slurp(struct tree *t, int fd, size_t size, const char *path,
     const char **ret, size_t *ret_len)
 {
-	char *data = arena_calloc(&t->p->arena, size + 1, 1);
+	char *data = arena_calloc(
+	    t->read_only ? &t->p->scratch : &t->p->arena, size + 1, 1);
 	size_t len = 0;
 
 	if (data == NULL)
@@ -124,9 +161,12 @@ static int load_open(struct tree *t, int fd, enum schema_file kind, const char *
 		t->full = true;
 		return 0;
 	}
+	arena_reset(&t->p->scratch);
 	if (slurp(t, fd, (size_t)st.st_size, path, &data, &len) == -1)
-		return t->p->arena.failed ? -1 : 0;
-	return load_file(t->p, kind, path, data, len, false);
+		return t->p->arena.failed || t->p->scratch.failed ? -1 : 0;
+	tree_digest_add(t->digest, path, strlen(path));
+	tree_digest_add(t->digest, data, len);
+	return t->read_only ? 0 : load_file(t->p, kind, path, data, len, false);
 }
 
 /* 1: it is there and was dealt with; 0: it is not there; -1: no memory. */
@@ -328,15 +368,24 @@ static int look_around(struct tree *t)
 	return 0;
 }
 
-int tree_load(struct policy *p, const struct rules_source *src)
+static int tree_walk(struct tree *t)
 {
-	struct tree t = { .p = p, .src = src };
-
-	if (look_around(&t) == -1)
+	if (look_around(t) == -1)
 		return -1;
 	for (int k = 0; k < FILE_NKINDS; k++) {
-		if (load_kind(&t, (enum schema_file)k) == -1)
+		if (load_kind(t, (enum schema_file)k) == -1)
 			return -1;
 	}
 	return 0;
+}
+
+int tree_load(struct policy *p, const struct rules_source *src, struct tree_digest *d)
+{
+	return tree_walk(&(struct tree){ .p = p, .src = src, .digest = d });
+}
+
+int tree_read(struct policy *p, const struct rules_source *src, struct tree_digest *d)
+{
+	return tree_walk(
+	    &(struct tree){ .p = p, .src = src, .digest = d, .read_only = true });
 }

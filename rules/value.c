@@ -51,6 +51,9 @@ static int put_text(const struct value *v, void *field)
 		return FAIL(v, "CRD023", "\"%s\" has %zu bytes (at most %d)",
 		    v->k->name, len, (int)v->k->max);
 	for (size_t i = 0; i < len; i += n) {
+		n = 1;
+		if (s[i] >= ' ' && s[i] < 0x7f)
+			continue;
 		n = text_decode(s + i, len - i, &c);
 		if (n == 0 || !text_visible(c))
 			return FAIL(v, "CRD003",
@@ -180,6 +183,16 @@ static int put_kb(const struct value *v, void *field)
 		FAIL(v, "CRD022", "\"%s\" is not an update", s);
 		return hint(v, "KB and 6 or 7 digits, as KB4474419");
 	}
+	return store(v, s, v->n->n, field);
+}
+
+static int put_code(const struct value *v, void *field)
+{
+	const char *s = v->n->text;
+
+	if (strncmp(s, "CRD", 3) != 0 || v->n->n != 6 ||
+	    strspn(s + 3, "0123456789") != 3)
+		return FAIL(v, "CRD022", "\"%s\" is not %s", s, schema_type_text(S_CODE));
 	return store(v, s, v->n->n, field);
 }
 
@@ -339,6 +352,7 @@ static int (*const put_type[S_NTYPES])(const struct value *, void *) = {
 	[S_PORTS] = put_ports,
 	[S_KB] = put_kb,
 	[S_CVE] = put_cve,
+	[S_CODE] = put_code,
 	[S_HEX] = put_hex,
 	[S_SCHEDULE] = put_schedule,
 	[S_INT] = put_int,
@@ -356,7 +370,6 @@ int load_scalar(struct policy *p, const struct schema_key *k, const struct ynode
 
 	if (n->kind == YNODE_SCALAR)
 		return put_type[k->type](&v, field);
-	v.loc.end_col = 0;
 	return FAIL(&v, "CRD022", "\"%s\" takes %s, not a %s", k->name,
 	    schema_type_text(k->type), n->kind == YNODE_SEQ ? "list" : "mapping");
 }

@@ -3,6 +3,7 @@
 #include "rules/when.h"
 
 #include <string.h>
+#include <time.h>
 
 #include <cordon/rules.h>
 
@@ -157,4 +158,15 @@ int rules_parse_time(const char *s, int64_t *ret)
 	bool date;
 
 	return when_parse_time(s, ret, &date);
+}
+
+const char *when_format_date(int64_t at, char buf[static WHEN_DATE_LEN])
+{
+	const int64_t last = INT64_C(253402300799); /* 9999-12-31 23:59:59 */
+	time_t t = (time_t)(at < 0 ? 0 : at > last ? last : at);
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) == NULL || strftime(buf, WHEN_DATE_LEN, "%Y-%m-%d", &tm) == 0)
+		buf[0] = '\0';
+	return buf;
 }

@@ -76,13 +76,37 @@ static const char *text_fault(const char *s, size_t len, size_t *ret_n)
 	return text_visible(u) ? NULL : "character that readers cannot see";
 }
 
+/* How many of the first bytes are printable ASCII: most are, so eight at a time. */
+static size_t plain_run(const char *s, size_t len)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	size_t n = 0;
+
+	for (uint64_t w; len - n >= sizeof(w); n += sizeof(w)) {
+		memcpy(&w, s + n, sizeof(w));
+		/* a byte under 0x20, 0x7f, or over: its highest bit shows it */
+		if ((((w - ones * 0x20) | (w + ones) | w) & ones * 0x80) != 0)
+			break;
+	}
+	while (n < len && (unsigned char)s[n] >= 0x20 && (unsigned char)s[n] < 0x7f)
+		n++;
+	return n;
+}
+
 /* libyaml's own reader stops at most of these too, but without saying where. */
 static int scan_text(struct reader *r, const char *data, size_t len)
 {
 	size_t line = 0, col = 0, n;
 
 	for (size_t i = 0; i < len; i += n, col++) {
-		const char *fault = text_fault(data + i, len - i, &n);
+		const char *fault;
+
+		n = plain_run(data + i, len - i);
+		i += n;
+		col += n;
+		if (i == len)
+			break;
+		fault = text_fault(data + i, len - i, &n);
 
 		if (fault != NULL)
 			return fail(r, "CRD003", &(yaml_mark_t){ i, line, col },
@@ -336,6 +360,8 @@ static int on_end(struct reader *r, const yaml_event_t *e, struct ynode **root)
 	struct open_node *o = &r->stack[--r->depth];
 	struct ynode *n = o->node;
 
+	n->end_line = (uint32_t)e->end_mark.line + 1;
+	n->end_col = (uint32_t)e->end_mark.column + 1;
 	anchor_close(r, o->anchor, n);
 	return node_place(r, n, &e->start_mark, root);
 }
@@ -434,5 +460,114 @@ int yaml_parse(struct arena *a, const char *data, size_t len, yaml_dup_fn *dup,
 	yaml_parser_delete(&p);
 	if (rc == 0)
 		*ret = docs;
+	return rc;
+}
+
+/* ---- tokens ---- */
+
+/* libyaml's marks count characters. */
+struct offsets {
+	const char *data;
+	size_t len, chars, bytes;
+};
+
+static size_t offset_of(struct offsets *o, size_t chars)
+{
+	while (o->chars < chars && o->bytes < o->len) {
+		o->chars++;
+		while (++o->bytes < o->len && (o->data[o->bytes] & 0xc0) == 0x80)
+			;
+	}
+	while (o->chars > chars) {
+		o->chars--;
+		while ((o->data[--o->bytes] & 0xc0) == 0x80)
+			;
+	}
+	return o->bytes;
+}
+
+static void scalar_token(const yaml_event_t *e, struct yevent *ret)
+{
+	ret->kind = YEVENT_SCALAR;
+	ret->text = (const char *)e->data.scalar.value;
+	ret->len = e->data.scalar.length;
+	ret->anchor = (const char *)e->data.scalar.anchor;
+	if (e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
+		ret->style = YSTYLE_PLAIN;
+	else if (e->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
+	    e->data.scalar.style == YAML_FOLDED_SCALAR_STYLE)
+		ret->style = YSTYLE_BLOCK;
+	else
+		ret->style = YSTYLE_QUOTED;
+}
+
+/* False: nothing that the caller wants to hear of. */
+static bool token_of(const yaml_event_t *e, struct offsets *o, struct yevent *ret)
+{
+	*ret = (struct yevent){ .col = (uint32_t)e->start_mark.column };
+	switch (e->type) {
+	case YAML_NO_EVENT:
+	case YAML_STREAM_START_EVENT:
+	case YAML_STREAM_END_EVENT:
+		return false;
+	case YAML_DOCUMENT_START_EVENT:
+		ret->kind = YEVENT_DOC;
+		ret->is_explicit = !e->data.document_start.implicit;
+		break;
+	case YAML_DOCUMENT_END_EVENT:
+		ret->kind = YEVENT_DOC_END;
+		break;
+	case YAML_ALIAS_EVENT:
+		ret->kind = YEVENT_ALIAS;
+		ret->anchor = (const char *)e->data.alias.anchor;
+		break;
+	case YAML_SCALAR_EVENT:
+		scalar_token(e, ret);
+		break;
+	case YAML_SEQUENCE_START_EVENT:
+		ret->kind = YEVENT_SEQ;
+		ret->flow = e->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE;
+		ret->anchor = (const char *)e->data.sequence_start.anchor;
+		break;
+	case YAML_MAPPING_START_EVENT:
+		ret->kind = YEVENT_MAP;
+		ret->flow = e->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
+		ret->anchor = (const char *)e->data.mapping_start.anchor;
+		break;
+	case YAML_SEQUENCE_END_EVENT:
+	case YAML_MAPPING_END_EVENT:
+		ret->kind = YEVENT_END;
+		break;
+	}
+	ret->start = offset_of(o, e->start_mark.index);
+	ret->end = offset_of(o, e->end_mark.index);
+	return true;
+}
+
+int yaml_walk(const char *data, size_t len, yaml_event_fn *fn, void *arg)
+{
+	struct offsets o = { .data = data, .len = len };
+	yaml_event_type_t type = YAML_NO_EVENT;
+	struct yevent t;
+	yaml_parser_t p;
+	int rc = 0;
+
+	if (!yaml_parser_initialize(&p))
+		return -1;
+	yaml_parser_set_encoding(&p, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&p, (const unsigned char *)data, len);
+	while (rc == 0 && type != YAML_STREAM_END_EVENT) {
+		yaml_event_t e;
+
+		if (!yaml_parser_parse(&p, &e)) {
+			rc = -1;
+			break;
+		}
+		type = e.type;
+		if (token_of(&e, &o, &t))
+			rc = fn(arg, &t);
+		yaml_event_delete(&e);
+	}
+	yaml_parser_delete(&p);
 	return rc;
 }

@@ -11,15 +11,26 @@ struct pcapfile;
 
 enum { PCAPFILE_ERRLEN = 512 };
 
-/* Open a pcap or pcapng file, "-" for standard input.  Compressed files are
- * refused by libpcap (pipe them through gzip -dc).  NULL on failure with the
- * reason, without the path, in err. */
+/* Open a pcap or pcapng file, as it is or packed by gzip; "-" for standard input.  NULL on
+ * failure with the reason, without the path, in err: not readable, no capture, a link type
+ * that isn't known. */
 struct pcapfile *pcapfile_open(const char *path, char err[static PCAPFILE_ERRLEN]);
 void pcapfile_close(struct pcapfile *f);
 
-/* 1 and the next packet, whose bytes are borrowed until the next call; 0 at the
- * end; -1 if the file is broken off or damaged there (pcapfile_error()). */
-int pcapfile_next(struct pcapfile *f, struct pkt_in *ret);
+/* Up to max of the next packets, whose bytes are borrowed until the next call: how many,
+ * 0 at the end, -1 if the file is broken off or damaged there (pcapfile_error()).  Where
+ * there is a second processor the file is read ahead on it. */
+int pcapfile_some(struct pcapfile *f, struct pkt_in *ret, int max);
+
+/* The same for one. */
+static inline int pcapfile_next(struct pcapfile *f, struct pkt_in *ret)
+{
+	return pcapfile_some(f, ret, 1);
+}
+
 const char *pcapfile_error(struct pcapfile *f);
+
+/* How much of the file has been read, 0-100; -1: its size isn't known. */
+int pcapfile_percent(const struct pcapfile *f);
 
 #endif

@@ -60,11 +60,6 @@ const char *answer_service(
 	return buf;
 }
 
-static bool guard_acts(const struct fs_guard_use *u, int64_t at)
-{
-	return (at < u->expires ? u->action : u->default_action) != FS_GUARD_OFF;
-}
-
 static size_t insert_sorted(uint32_t *list, size_t n, size_t cap, uint32_t x)
 {
 	size_t i = n;
@@ -87,12 +82,14 @@ size_t answer_guards(const struct fs *fs, const struct fs_flow *flow,
 		return 0;
 	for (unsigned s = 0; s < v->nsides; s++) {
 		const struct fs_span *uses = &fs_host(fs, v->side[s].host)->guards;
+		const struct netaddr *peer =
+		    v->side[s].dir == FS_IN ? &flow->src : &flow->dst;
 
 		for (uint32_t i = 0; i < uses->count; i++) {
 			const struct fs_guard_use *u = FS_AT(
 			    fs, FS_GUARD_USES, struct fs_guard_use, uses->first + i);
 
-			if (guard_acts(u, flow->at))
+			if (fs_use_action(fs, u, peer, flow->at) != FS_GUARD_OFF)
 				n = insert_sorted(ret, n, cap, u->guard);
 		}
 	}
@@ -109,7 +106,7 @@ static const char *guard_id(const struct fs *fs, uint32_t i)
 #define RAW(b, literal) jsonbuf_mem(b, literal, sizeof(literal) - 1)
 
 /* A side without a rule names the host's own place: where a rule would be written. */
-static void side_json(struct jsonbuf *b, const struct fs *fs, const struct fs_side *s)
+void answer_side_json(struct jsonbuf *b, const struct fs *fs, const struct fs_side *s)
 {
 	const struct fs_host *h = fs_host(fs, s->host);
 	const struct fs_rule *r = s->rule == FS_NONE ? NULL : fs_rule(fs, s->rule);
@@ -144,7 +141,7 @@ void answer_members(struct jsonbuf *b, const struct fs *fs, const struct fs_flow
 	for (unsigned i = 0; i < v->nsides; i++) {
 		if (i > 0)
 			RAW(b, ",");
-		side_json(b, fs, &v->side[i]);
+		answer_side_json(b, fs, &v->side[i]);
 	}
 	RAW(b, "],\"guards\":[");
 	for (size_t i = 0; i < n; i++) {
@@ -252,7 +249,7 @@ static void side_text(FILE *f, const struct fs *fs, const struct fs_side *s)
 	fputc('\n', f);
 }
 
-static void spoken_text(FILE *f, const struct fs_verdict *v)
+const char *answer_spoken(const struct fs_verdict *v)
 {
 	static const char *const said[] = {
 	    [0] = "neither SMB nor RDP is granted on it: stopped as exposure",
@@ -261,18 +258,36 @@ static void spoken_text(FILE *f, const struct fs_verdict *v)
 	    [FS_SMB | FS_RDP] = "both SMB and RDP are granted on it",
 	};
 
-	fprintf(f, "  %s\n", said[v->grants & (FS_SMB | FS_RDP)]);
-	/* said, but not enforced yet: CRD080 of `cordon check` */
-	if (v->require & FS_REQ_NLA)
-		fputs("  it is meant to use NLA; this version does not enforce that\n", f);
-	if (v->require & FS_REQ_SMB2)
-		fputs("  it is meant not to use SMB1; this version does not enforce that\n",
-		    f);
-	if (v->require & FS_REQ_SIGNING)
-		fputs("  it is meant to be signed; this version does not enforce that\n", f);
+	return said[v->grants & (FS_SMB | FS_RDP)];
 }
 
-static void headline(FILE *f, bool colour, const struct fs_flow *flow,
+const char *answer_required(const struct fs_verdict *v, unsigned i)
+{
+	static const struct {
+		uint8_t bit;
+		const char *text;
+	} said[] = {
+	    {FS_REQ_NLA, "it goes on only if the server selects NLA"},
+	    {FS_REQ_SMB2, "it goes on only if the server answers in SMB2"},
+	    {FS_REQ_SIGNING, "it goes on only if an end requires signing"},
+	};
+
+	if (i >= sizeof(said) / sizeof(said[0]))
+		return NULL;
+	return v->require & said[i].bit ? said[i].text : "";
+}
+
+static void spoken_text(FILE *f, const struct fs_verdict *v)
+{
+	const char *text;
+
+	fprintf(f, "  %s\n", answer_spoken(v));
+	for (unsigned i = 0; (text = answer_required(v, i)) != NULL; i++)
+		if (*text)
+			fprintf(f, "  %s\n", text);
+}
+
+void answer_headline(FILE *f, bool colour, const struct fs_flow *flow,
     const struct fs_verdict *v, const char *src, const char *dst)
 {
 	static const struct {
@@ -300,7 +315,7 @@ void answer_text(FILE *f, bool colour, const struct fs *fs, const struct fs_flow
 	uint32_t guards[GUARDS_MAX];
 	size_t n = answer_guards(fs, flow, v, guards, GUARDS_MAX);
 
-	headline(f, colour, flow, v, src, dst);
+	answer_headline(f, colour, flow, v, src, dst);
 	for (unsigned i = 0; i < v->nsides; i++) {
 		const struct fs_side *s = &v->side[i];
 

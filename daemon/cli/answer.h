@@ -25,10 +25,26 @@ size_t answer_guards(const struct fs *fs, const struct fs_flow *flow,
 void answer_members(struct jsonbuf *b, const struct fs *fs, const struct fs_flow *flow,
     const struct fs_verdict *v);
 
+/* The rows of a set of flows as explain_set.c asks for them: one member of "sides". */
+void answer_side_json(struct jsonbuf *b, const struct fs *fs, const struct fs_side *s);
+
 /* The same in sentences, with file:line of every rule or host named.  src and dst:
  * how the ends are called ("erp-db01 (10.20.8.11)"). */
 void answer_text(FILE *f, bool colour, const struct fs *fs, const struct fs_flow *flow,
     const struct fs_verdict *v, const char *src, const char *dst);
+
+/* The whole way to the verdict, step by step: place, block, each side's rules and those
+ * that nearly match, observe mode, what may be spoken, guards, result. */
+void answer_path(FILE *f, bool colour, const struct fs *fs, const struct fs_flow *flow,
+    const struct fs_verdict *v, const char *src, const char *dst);
+
+/* The line that both start with. */
+void answer_headline(FILE *f, bool colour, const struct fs_flow *flow,
+    const struct fs_verdict *v, const char *src, const char *dst);
+/* What may be spoken on an allowed TCP flow, as a sentence. */
+const char *answer_spoken(const struct fs_verdict *v);
+/* The i-th requirement as a sentence, "" where it is not asked for; NULL: no more. */
+const char *answer_required(const struct fs_verdict *v, unsigned i);
 
 /* "tcp/445", "icmp/8", "ip/50"; returns buf. */
 enum { ANSWER_SERVICE_LEN = 24 };

@@ -189,6 +189,25 @@ const char *client_span(int64_t s, char buf[static 32])
 	return buf;
 }
 
+long client_seconds(const char *text, long max)
+{
+	static const struct {
+		const char *unit;
+		long s;
+	} units[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 } };
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (errno || end == text || n < 0 || n > max)
+		return -1;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (strcmp(end, units[i].unit) == 0)
+			return n > max / units[i].s ? -1 : n * units[i].s;
+	return -1;
+}
+
 const char *client_count(int64_t n, char buf[static 32])
 {
 	char digits[24];

@@ -24,6 +24,8 @@ int64_t client_number(const struct json_t *row, const char *key);
 const char *client_time(const struct json_t *row, const char *key, char buf[static 32]);
 /* Seconds as "59m", "1h 3m", "2d 4h".  Returns buf. */
 const char *client_span(int64_t seconds, char buf[static 32]);
+/* "90", "90s", "10m", "1h", "7d" as seconds, or -1: malformed, or more than max. */
+long client_seconds(const char *text, long max);
 /* 1234567 as "1,234,567".  Returns buf. */
 const char *client_count(int64_t n, char buf[static 32]);
 

@@ -169,6 +169,9 @@ static void region_row(const struct writer *w, const struct diff_region *r, size
 	service(w, r);
 	fputs(w->markdown ? "**" : "", w->f);
 	why(w, r);
+	if (r->at_most)
+		fputs(" at most: what the rules of hosts whose mode changed do not allow",
+		    w->f);
 	fputs(w->markdown ? "" : "\n", w->f);
 	causes(w, r, n);
 	fputs(w->markdown ? "; " : "      ", w->f);

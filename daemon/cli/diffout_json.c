@@ -136,6 +136,8 @@ static void one_region(struct jsonbuf *b, const struct diff_region *r,
 	member(b, "ports", diffout_ports(r, ports));
 	causes(b, r);
 	reasons(b, r);
+	if (r->at_most)
+		jsonbuf_raw(b, ",\"at_most\":true");
 	witness(b, &f);
 	jsonbuf_raw(b, "}");
 }

@@ -156,8 +156,14 @@ static int find_tree(const char *operand, char oid[static OID_MAX + 2])
 	rc = ask_git((const char *const[]){ "rev-parse", "--verify", "--quiet",
 			 "--end-of-options", spec, NULL }, oid, OID_MAX + 2);
 	free(spec);
-	return rc == 0 ? CLI_OK : complain(operand, CLI_USAGE,
-	    "no such path in that revision");
+	if (rc != 0)
+		return complain(operand, CLI_USAGE, "no such path in that revision");
+	if (asprintf(&spec, "%s^{tree}", oid) == -1)
+		return complain(operand, CLI_SYSTEM, "out of memory");
+	rc = ask_git((const char *const[]){ "rev-parse", "--verify", "--quiet",
+			 "--end-of-options", spec, NULL }, oid, OID_MAX + 2);
+	free(spec);
+	return rc == 0 ? CLI_OK : complain(operand, CLI_USAGE, "not a folder in that revision");
 }
 
 /* ---- writing files ---- */

@@ -8,14 +8,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cordon/flowspace.h>
+#include <cordon/guard.h>
+#include <cordon/rules.h>
+
 #include "base/facts_json.h"
 #include "base/pcapfile.h"
 #include "cli/cli.h"
+#include "cli/hits.h"
 #include "cli/out.h"
+#include "wire/guards.h"
 #include "wire/wire.h"
 
+enum { PROGRESS_EVERY = 500000 };
+
+/* What is asked of packets: the guards that ship, whoever uses them. */
+struct look {
+	struct wire *wire;
+	struct fs *fs; /* holds the guards */
+	struct guards *guards;
+	struct hits *hits;
+};
+
 /* A capture is worth more memory than a live link: it isn't bounded by time. */
-static const struct wire_conf conf = { .flows = 1u << 18, .streams = 2048, .facts = 1u << 14 };
+static const struct wire_conf conf = { .flows = 1u << 18, .streams = 2048, .facts = 1u << 14,
+	.huge_pages = true };
 
 /* The newest sighting of each flow, by a small hash on its id. */
 struct seen {
@@ -34,6 +51,13 @@ static size_t seen_slot(const struct seen *s, uint64_t id)
 	return at;
 }
 
+static void seen_index(struct seen *s)
+{
+	memset(s->slot, 0, s->slots * sizeof(*s->slot));
+	for (size_t i = 0; i < s->n; i++)
+		s->slot[seen_slot(s, s->list[i].flow_id)] = (uint32_t)i + 1;
+}
+
 static int seen_grow(struct seen *s)
 {
 	size_t room = s->room ? s->room * 2 : 256;
@@ -48,8 +72,7 @@ static int seen_grow(struct seen *s)
 	s->slot = calloc(s->slots, sizeof(*s->slot));
 	if (!s->slot)
 		return -1;
-	for (size_t i = 0; i < s->n; i++)
-		s->slot[seen_slot(s, s->list[i].flow_id)] = (uint32_t)i + 1;
+	seen_index(s);
 	return 0;
 }
 
@@ -66,6 +89,11 @@ static int seen_put(struct seen *s, const struct sighting *one)
 	return 0;
 }
 
+static bool seen_has(const struct seen *s, uint64_t id)
+{
+	return s->slots && s->slot[seen_slot(s, id)];
+}
+
 static int by_flow(const void *a, const void *b)
 {
 	const struct sighting *x = a, *y = b;
@@ -73,24 +101,60 @@ static int by_flow(const void *a, const void *b)
 	return (x->flow_id > y->flow_id) - (x->flow_id < y->flow_id);
 }
 
+static void seen_sort(struct seen *s)
+{
+	if (s->n == 0)
+		return;
+	qsort(s->list, s->n, sizeof(s->list[0]), by_flow);
+	seen_index(s);
+}
+
 static void print_json(json_t *o)
 {
-	json_dumpf(o, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
-	putchar('\n');
+	/* json_dumpf() asks stdio for every bracket */
+	char *line = json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
+
+	if (line)
+		puts(line);
+	free(line);
 	json_decref(o);
 }
 
-static void print_flow_json(const struct sighting *s)
+static const char *guard_id(const struct look *l, uint32_t i)
+{
+	return fs_str(l->fs, FS_AT(l->fs, FS_GUARDS, struct guard, i)->id);
+}
+
+/* On packets of the flow, as the kernel sees them, or on its messages. */
+static bool was_hit(const struct look *l, const struct sighting *s, uint32_t guard)
+{
+	const uint32_t *bits = hits_of(l->hits, s->flow_id);
+
+	return ((bits ? bits[guard / 32] : 0) | s->facts.guards[guard / 32]) >>
+		   guard % 32 & 1;
+}
+
+static json_t *guards_json(const struct look *l, const struct sighting *s)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < l->fs->table[FS_GUARDS].count && i < GUARDS_MAX; i++)
+		if (was_hit(l, s, i))
+			json_array_append_new(list, json_string(guard_id(l, i)));
+	return list;
+}
+
+static void print_flow_json(const struct look *l, const struct sighting *s)
 {
 	char client[NETADDR_STRLEN], server[NETADDR_STRLEN];
 	enum app app = (enum app)s->facts.app;
 
-	print_json(json_pack("{ss si ss si ss ss ss so s[]}",
+	print_json(json_pack("{ss si ss si ss ss ss so so}",
 	    "src_ip", netaddr_format(&s->client, client), "src_port", s->client_port,
 	    "dest_ip", netaddr_format(&s->server, server), "dest_port", s->server_port,
 	    "proto", "TCP", "app_proto", app_name(app),
 	    "confidence", facts_confidence(&s->facts),
-	    app_name(app), facts_json(&s->facts), "guards"));
+	    app_name(app), facts_json(&s->facts), "guards", guards_json(l, s)));
 }
 
 /* One row a counter of the summary. */
@@ -128,7 +192,36 @@ static uint64_t counter_of(const struct wire_stats *st, const struct counter *c)
 	return n;
 }
 
-static void print_summary_json(const struct wire_stats *st, unsigned damaged)
+/* Flows that a guard hit: of those with a row of their own, or of the others. */
+static uint32_t flows_hit(
+    const struct look *l, const struct seen *seen, uint32_t guard, bool others)
+{
+	const uint32_t *bits;
+	uint32_t n = 0;
+	uint64_t id;
+
+	for (size_t i = 0; !others && i < seen->n; i++)
+		n += was_hit(l, &seen->list[i], guard);
+	for (size_t i = 0; others && hits_at(l->hits, i, &id, &bits); i++)
+		n += (bits[guard / 32] >> guard % 32 & 1) && !seen_has(seen, id);
+	return n;
+}
+
+static json_t *hits_json(const struct look *l, const struct seen *seen, bool others)
+{
+	json_t *o = json_object();
+
+	for (uint32_t i = 0; i < l->fs->table[FS_GUARDS].count && i < GUARDS_MAX; i++) {
+		uint32_t n = flows_hit(l, seen, i, others);
+
+		if (n)
+			json_object_set_new(o, guard_id(l, i), json_integer(n));
+	}
+	return o;
+}
+
+static void print_summary_json(const struct look *l, const struct seen *seen,
+    const struct wire_stats *st, unsigned damaged)
 {
 	json_t *o = json_object(), *apps = json_object();
 
@@ -140,6 +233,8 @@ static void print_summary_json(const struct wire_stats *st, unsigned damaged)
 		json_object_set_new(apps, app_name((enum app)app),
 		    json_integer((json_int_t)st->recognised[app]));
 	json_object_set_new(o, "recognised", apps);
+	json_object_set_new(o, "guards", hits_json(l, seen, false));
+	json_object_set_new(o, "guards_elsewhere", hits_json(l, seen, true));
 	json_object_set_new(o, "damaged_files", json_integer(damaged));
 	print_json(o);
 }
@@ -188,7 +283,16 @@ static void endpoint(char *buf, size_t len, const struct netaddr *a, uint16_t po
 	snprintf(buf, len, a->v == 6 ? "[%s]:%u" : "%s:%u", netaddr_format(a, addr), port);
 }
 
-static void flow_row(struct out_table *t, const struct sighting *s)
+static void guard_words(const struct look *l, const struct sighting *s, char *buf, size_t room)
+{
+	size_t at = strlen(buf);
+
+	for (uint32_t i = 0; i < l->fs->table[FS_GUARDS].count && i < GUARDS_MAX; i++)
+		if (was_hit(l, s, i))
+			APPEND(" guard %s", guard_id(l, i));
+}
+
+static void flow_row(struct out_table *t, const struct look *l, const struct sighting *s)
 {
 	char client[NETADDR_STRLEN + 10], server[NETADDR_STRLEN + 10], words[512] = "";
 
@@ -198,11 +302,23 @@ static void flow_row(struct out_table *t, const struct sighting *s)
 		smb_words(&s->facts.smb, words, sizeof(words));
 	else
 		rdp_words(&s->facts.rdp, words, sizeof(words));
+	guard_words(l, s, words, sizeof(words));
 	out_table_row(t, client, server, app_name((enum app)s->facts.app),
 	    facts_confidence(&s->facts), words);
 }
 
-static int print_text(const struct seen *s, const struct wire_stats *st)
+static void print_elsewhere(const struct look *l, const struct seen *s)
+{
+	for (uint32_t i = 0; i < l->fs->table[FS_GUARDS].count && i < GUARDS_MAX; i++) {
+		uint32_t n = flows_hit(l, s, i, true);
+
+		if (n)
+			printf(", guard %s on %u other flow%s", guard_id(l, i), n,
+			    n == 1 ? "" : "s");
+	}
+}
+
+static int print_text(const struct look *l, const struct seen *s, const struct wire_stats *st)
 {
 	struct out_table *t = out_table_new("CLIENT|SERVER|APP|CONFIDENCE|FACTS");
 	int rc;
@@ -210,7 +326,7 @@ static int print_text(const struct seen *s, const struct wire_stats *st)
 	if (!t)
 		return -1;
 	for (size_t i = 0; i < s->n; i++)
-		flow_row(t, &s->list[i]);
+		flow_row(t, l, &s->list[i]);
 	rc = s->n ? out_table_print(t, stdout, cli.colour) : 0;
 	out_table_free(t);
 	for (size_t i = 0; i < COUNTERS; i++)
@@ -220,77 +336,136 @@ static int print_text(const struct seen *s, const struct wire_stats *st)
 	for (int app = APP_SMB; app < APP_COUNT; app++)
 		printf(", %s %llu", app_name((enum app)app),
 		    (unsigned long long)st->recognised[app]);
+	print_elsewhere(l, s);
 	putchar('\n');
 	return rc;
 }
 
+/* Take n packets; -1: no memory. */
+static int take(const struct look *l, struct seen *seen, const struct pkt_in *in, int n)
+{
+	uint32_t hit[GUARDS_HITS_MAX];
+	struct sighting one;
+
+	wire_ahead(l->wire, in, (unsigned)n);
+	for (int i = 0; i < n; i++) {
+		if (wire_packet(l->wire, &in[i], &one) && seen_put(seen, &one) < 0)
+			return -1;
+		if (hits_packet(l->hits, l->guards, l->wire, hit) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void progress(const char *path, const struct pcapfile *f, uint64_t packets, size_t found)
+{
+	int percent = pcapfile_percent(f);
+	char part[16] = "";
+
+	if (percent >= 0)
+		snprintf(part, sizeof(part), " (%d %%)", percent);
+	out_progress("%s: %llu packets%s, %zu flows of SMB and RDP", path,
+	    (unsigned long long)packets, part, found);
+}
+
 /* Feed one file: 0, 1 if it breaks off (it is used as far as it goes), -1 if it is
  * no capture or memory is short. */
-static int read_file(const char *path, struct wire *w, struct seen *seen)
+static int read_file(const char *path, const struct look *l, struct seen *seen)
 {
 	char err[PCAPFILE_ERRLEN];
 	struct pcapfile *f = pcapfile_open(path, err);
-	struct sighting one;
-	struct pkt_in in;
-	int rc;
+	struct pkt_in in[WIRE_AHEAD];
+	uint64_t packets = 0, tell = PROGRESS_EVERY;
+	int n;
 
 	if (!f) {
 		cli_warnx("inspect: %s: %s", path, err);
 		return -1;
 	}
-	while ((rc = pcapfile_next(f, &in)) == 1)
-		if (wire_packet(w, &in, &one) && seen_put(seen, &one) < 0) {
+	while ((n = pcapfile_some(f, in, WIRE_AHEAD)) > 0) {
+		if (take(l, seen, in, n) < 0) {
+			out_progress(NULL);
 			cli_warnx("inspect: out of memory");
 			pcapfile_close(f);
 			return -1;
 		}
-	if (rc < 0)
-		cli_warnx("inspect: %s: %s", path, pcapfile_error(f));
+		packets += (uint64_t)n;
+		if (packets >= tell) {
+			progress(path, f, packets, seen->n);
+			tell += PROGRESS_EVERY;
+		}
+	}
+	out_progress(NULL);
+	if (n < 0)
+		cli_warnx("inspect: %s: broken off after %llu packets: %s", path,
+		    (unsigned long long)packets, pcapfile_error(f));
 	pcapfile_close(f);
-	return rc < 0 ? 1 : 0;
+	return n < 0 ? 1 : 0;
 }
 
-static int print_all(const struct seen *seen, const struct wire *w, unsigned damaged)
+static int print_all(struct seen *seen, const struct look *l, unsigned damaged)
 {
 	struct wire_stats st;
 	int rc = 0;
 
-	if (seen->n)
-		qsort(seen->list, seen->n, sizeof(seen->list[0]), by_flow);
-	wire_get_stats(w, &st);
+	seen_sort(seen);
+	wire_get_stats(l->wire, &st);
 	if (cli.format == FORMAT_JSON) {
 		for (size_t i = 0; i < seen->n; i++)
-			print_flow_json(&seen->list[i]);
-		print_summary_json(&st, damaged);
+			print_flow_json(l, &seen->list[i]);
+		print_summary_json(l, seen, &st, damaged);
 	} else {
-		rc = print_text(seen, &st);
+		rc = print_text(l, seen, &st);
 	}
 	return fflush(stdout) == 0 ? rc : -1;
 }
 
+static void look_free(struct look *l)
+{
+	wire_free(l->wire);
+	guards_free(l->guards);
+	hits_free(l->hits);
+	free(l->fs);
+}
+
+static int look_init(struct look *l)
+{
+	*l = (struct look){ .wire = wire_new(&conf), .hits = hits_new() };
+	if (rules_shipped_guards(&l->fs) == 0)
+		l->guards = hits_guards(l->fs, NULL);
+	if (!l->wire || !l->hits || !l->guards) {
+		look_free(l);
+		return -1;
+	}
+	wire_set_tap(l->wire, &(struct wire_tap){ guards_tap, l->guards });
+	return 0;
+}
+
 int verb_inspect(int argc, char **argv)
 {
-	struct wire *w = wire_new(&conf);
 	struct seen seen = { .n = 0 };
 	unsigned damaged = 0;
 	int rc = CLI_OK;
+	struct look l;
 
-	if (!w) {
+	if (look_init(&l) < 0) {
 		cli_warnx("inspect: out of memory");
 		return CLI_SYSTEM;
 	}
 	for (int i = 1; i < argc; i++)
-		switch (read_file(argv[i], w, &seen)) {
+		switch (read_file(argv[i], &l, &seen)) {
 		case -1:
 			rc = CLI_USAGE;
 			break;
 		case 1:
 			damaged++;
+			rc = CLI_USAGE;
+			break;
 		}
-	if (print_all(&seen, w, damaged) < 0)
+	if (print_all(&seen, &l, damaged) < 0)
 		rc = CLI_SYSTEM;
 	free(seen.list);
 	free(seen.slot);
-	wire_free(w);
+	look_free(&l);
 	return rc;
 }

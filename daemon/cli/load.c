@@ -13,6 +13,7 @@
 #include <cordon/rules.h>
 
 #include "cli/cli.h"
+#include "cli/gittree.h"
 #include "cli/out.h"
 
 /* TZDIR as for every program that knows time zones (tests, NixOS). */
@@ -65,6 +66,20 @@ int load_policy(const char *path, struct diaglist *d, struct fs **ret_fs)
 	return rc;
 }
 
+int load_and_review(const char *path, int64_t at, struct diaglist *d, struct fs **ret_fs)
+{
+	struct rules_source src;
+	int rc = open_source(path, &src);
+
+	if (rc != CLI_OK)
+		return rc;
+	src.now = at;
+	rc = rules_check(&src, d, ret_fs) == 0 ? CLI_OK : CLI_POLICY;
+	diag_sort(d);
+	close_source(&src);
+	return rc;
+}
+
 int load_and_test(const char *path, int64_t at, struct diaglist *d, assertion_fn *fn,
     void *ctx)
 {
@@ -74,6 +89,33 @@ int load_and_test(const char *path, int64_t at, struct diaglist *d, assertion_fn
 	if (rc != CLI_OK)
 		return rc;
 	rc = rules_test(&src, at, d, fn, ctx) == 0 ? CLI_OK : CLI_POLICY;
+	close_source(&src);
+	return rc;
+}
+
+int load_and_reach(const char *path, int64_t at, const char *flows, struct diaglist *d,
+    reach_fn *fn, void *ctx, int *ret_reach)
+{
+	struct rules_source src;
+	int rc = open_source(path, &src);
+
+	if (rc != CLI_OK)
+		return rc;
+	*ret_reach = rules_reach(&src, at, flows, d, fn, ctx);
+	close_source(&src);
+	return CLI_OK;
+}
+
+int load_and_suggest(const char *path, unsigned share, struct suggest_flow *flows,
+    size_t n, struct diaglist *d, suggest_fn *fn, void *ctx)
+{
+	struct rules_source src;
+	int rc = open_source(path, &src);
+
+	if (rc != CLI_OK)
+		return rc;
+	rc = rules_suggest(&src, src.now, share, flows, n, d, fn, ctx) == 0 ? CLI_OK
+									    : CLI_POLICY;
 	close_source(&src);
 	return rc;
 }
@@ -98,6 +140,28 @@ int cli_load_policy(const char *path, struct fs **ret_fs)
 		fprintf(stderr, "%s\n", counts);
 	} else if (d.warnings > 0) {
 		fprintf(stderr, "%s: `cordon check` shows them\n", counts);
+	}
+	diag_free(&d);
+	return rc;
+}
+
+int load_side(const char *which, const char *operand, struct fs **ret)
+{
+	char *dir = NULL, counts[64], *safe;
+	struct diaglist d;
+	int rc = gittree_is(operand) ? gittree_extract(operand, &dir) : CLI_OK;
+
+	if (rc != CLI_OK)
+		return rc;
+	diag_init(&d);
+	rc = load_policy(dir != NULL ? dir : operand, &d, ret);
+	gittree_remove(dir);
+	if (d.errors > 0) {
+		safe = out_escaped(operand, strlen(operand));
+		load_counts(&d, counts, sizeof(counts));
+		diag_print(&d, stderr, out_wants_colour(stderr));
+		cli_warnx("%s policy %s: %s", which, safe != NULL ? safe : "?", counts);
+		free(safe);
 	}
 	diag_free(&d);
 	return rc;

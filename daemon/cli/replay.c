@@ -22,6 +22,8 @@ struct replay {
 	size_t n, cap;
 	uint32_t *slot; /* open hash of flow indexes + 1; the newest of a key */
 	size_t mask;
+	size_t last; /* flow of the packet counted last */
+	bool reply;  /* and its direction */
 };
 
 enum { FIRST_SLOTS = 1024 };
@@ -201,6 +203,8 @@ int replay_packet(
 		f->closed = true;
 	f->packets++;
 	f->bytes += wire_len;
+	r->last = (size_t)(f - r->flow);
+	r->reply = (v->sport != f->sport || netaddr_cmp(&v->src, &f->src) != 0) != f->turned;
 	return 0;
 }
 
@@ -214,15 +218,28 @@ void replay_spoken(struct replay *r, const struct sighting *s)
 	if (!at)
 		return;
 	f = &r->flow[at - 1];
+	if (f->app == APP_NONE) {
+		f->spoken_us = s->last_us;
+		f->spoken_at = f->packets;
+	}
 	f->app = s->facts.app;
 	f->confidence = s->facts.confidence;
 	if (f->opened)
 		return;
 	/* The dialogue tells who is the client better than who spoke first. */
+	f->turned ^= f->sport != s->client_port ||
+		     netaddr_cmp(&f->src, &s->client) != 0;
 	f->src = s->client;
 	f->sport = s->client_port;
 	f->dst = s->server;
 	f->dport = s->server_port;
+}
+
+size_t replay_last(const struct replay *r, bool *ret_reply)
+{
+	if (ret_reply)
+		*ret_reply = r->reply;
+	return r->last;
 }
 
 size_t replay_count(const struct replay *r)

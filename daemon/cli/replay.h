@@ -23,7 +23,10 @@ struct replay_flow {
 	bool closed;     /* TCP: FIN or RST seen */
 	uint8_t app;     /* enum app: what it spoke */
 	uint8_t confidence;
+	bool turned;     /* its ends were exchanged after its first packet */
 	int64_t first_us;
+	int64_t spoken_us;  /* when it was known what it speaks, and at which packet */
+	uint64_t spoken_at;
 	uint64_t packets, bytes; /* bytes on the wire */
 };
 
@@ -35,6 +38,10 @@ void replay_free(struct replay *r);
  * neighbour discovery); -1: no memory. */
 int replay_packet(struct replay *r, const struct pkt_view *v, int64_t ts_us,
     uint32_t wire_len);
+
+/* The flow of the packet counted last, and whether conntrack calls its direction the
+ * reply (ret may be NULL). */
+size_t replay_last(const struct replay *r, bool *ret_reply);
 
 /* Note what a flow that was counted spoke. */
 void replay_spoken(struct replay *r, const struct sighting *s);

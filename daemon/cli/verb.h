@@ -56,8 +56,9 @@ void verb_help(const struct verb *v, FILE *f);
 
 verb_run verb_check, verb_compile, verb_explain, verb_schema, verb_replay, verb_inspect,
     verb_posture;
-verb_run verb_diff, verb_test;
+verb_run verb_diff, verb_test, verb_fmt, verb_completion;
+verb_run verb_suggest;
 verb_run verb_status, verb_incidents, verb_watch, verb_block, verb_unblock, verb_apply,
-    verb_reload;
+    verb_reload, verb_confirm, verb_rollback;
 
 #endif

@@ -17,10 +17,8 @@
  *
  * unblock ADDRESS
  *   Ends a block at once.  Exits 6 where there is none. */
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -29,27 +27,6 @@
 #include "cli/verb.h"
 
 enum { TTL_MAX_S = 30 * 86400 };
-
-/* "90", "90s", "10m", "1h", "7d" as seconds, or -1. */
-static long ttl_of(const char *text)
-{
-	static const struct {
-		const char *unit;
-		long s;
-	} units[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 },
-		{ "d", 86400 } };
-	char *end;
-	long n;
-
-	errno = 0;
-	n = strtol(text, &end, 10);
-	if (errno || end == text || n < 0 || n > TTL_MAX_S)
-		return -1;
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (strcmp(end, units[i].unit) == 0)
-			return n * units[i].s > TTL_MAX_S ? -1 : n * units[i].s;
-	return -1;
-}
 
 static const char *left(const struct json_t *row, char buf[static 32])
 {
@@ -116,7 +93,7 @@ int verb_block(int argc, char **argv)
 		return argc > 1 ? cli_usage("--list takes no address") : list_blocks();
 	if (argc < 2)
 		return cli_usage("block needs an address, or --list");
-	if (ttl && ttl_of(ttl) < 0)
+	if (ttl && client_seconds(ttl, TTL_MAX_S) < 0)
 		return cli_usage(
 		    "--ttl is 0, or a time up to 30d as 90s, 10m, 1h, 7d; not \"%s\"",
 		    ttl);
@@ -124,7 +101,7 @@ int verb_block(int argc, char **argv)
 	if (!args)
 		return cli_usage("\"%s\" is not an address", argv[1]);
 	if (ttl)
-		json_object_set_new(args, "ttl_s", json_integer(ttl_of(ttl)));
+		json_object_set_new(args, "ttl_s", json_integer(client_seconds(ttl, TTL_MAX_S)));
 	if (scope)
 		json_object_set_new(args, "scope", json_string(scope));
 	if (reason)

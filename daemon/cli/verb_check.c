@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* summary: cordon check: every diagnostic of a policy tree */
+/* summary: cordon check: every diagnostic of a policy tree, and what the codes mean */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,61 +8,86 @@
 #include <cordon/flowspace.h>
 
 #include "cli/cli.h"
+#include "cli/guardlist.h"
 #include "cli/load.h"
 #include "cli/out.h"
 #include "cli/verb.h"
 
-static const char *severity_name(enum diag_severity s)
-{
-	switch (s) {
-	case DIAG_ERROR:
-		return "error";
-	case DIAG_WARNING:
-		return "warning";
-	}
-	return "?";
-}
+/* ---- codes ---- */
 
-static int list_codes_json(void)
+static int code_json(const struct diag_code *c)
 {
-	for (const struct diag_code *c = diag_codes; c->code; c++) {
-		json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:s}", "code", c->code,
-		    "name", c->name, "severity", severity_name(c->severity), "what",
-		    c->what, "mend", c->mend ? c->mend : "");
+	const struct diag_help *h = diag_help_find(c->code);
+	json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "code", c->code,
+	    "name", c->name, "severity", diag_severity_name(c->severity), "what", c->what,
+	    "why", h ? h->why : "", "mend", c->mend ? c->mend : "", "example",
+	    h ? h->example : "");
+	int rc = -1;
 
-		if (!row || json_dumpf(row, stdout, JSON_COMPACT | JSON_ENSURE_ASCII) != 0) {
-			json_decref(row);
-			return CLI_SYSTEM;
-		}
-		putchar('\n');
-		json_decref(row);
-	}
+	if (row)
+		rc = json_dumpf(row, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+	json_decref(row);
+	if (rc != 0)
+		return CLI_SYSTEM;
+	putchar('\n');
 	return CLI_OK;
 }
 
 static int list_codes(void)
 {
+	static const enum out_tone tones[] = { [DIAG_ERROR] = TONE_BAD,
+		[DIAG_WARNING] = TONE_WARN, [DIAG_NOTE] = TONE_PLAIN };
 	struct out_table *t;
-	int rc;
+	int rc = CLI_OK;
 
-	if (cli.format == FORMAT_JSON)
-		return list_codes_json();
+	if (cli.format == FORMAT_JSON) {
+		for (const struct diag_code *c = diag_codes; c->code && rc == CLI_OK; c++)
+			rc = code_json(c);
+		return rc;
+	}
 	if (cli.format != FORMAT_TEXT)
-		return cli_usage("--list-codes prints text or json");
+		return cli_usage("codes are listed as text or json");
 	t = out_table_new("code|name|severity|what it says");
 	if (!t)
 		return CLI_SYSTEM;
 	for (const struct diag_code *c = diag_codes; c->code; c++) {
-		out_table_row(t, c->code, c->name, severity_name(c->severity), c->what);
-		if (c->severity == DIAG_ERROR)
-			out_table_tone(t, 2, TONE_BAD);
-		else
-			out_table_tone(t, 2, TONE_WARN);
+		out_table_row(t, c->code, c->name, diag_severity_name(c->severity), c->what);
+		out_table_tone(t, 2, tones[c->severity]);
 	}
 	rc = out_table_print(t, stdout, cli.colour);
 	out_table_free(t);
 	return rc == 0 ? CLI_OK : CLI_SYSTEM;
 }
+
+static int explain_code(const char *code)
+{
+	const struct diag_code *c = diag_code_find(code);
+	const struct diag_help *h = diag_help_find(code);
+
+	if (!c || !h) {
+		char *safe = out_escaped(code, strlen(code));
+		int rc = cli_usage("there is no code \"%s\"; --explain alone lists them",
+		    safe ? safe : "?");
+
+		free(safe);
+		return rc;
+	}
+	if (cli.format == FORMAT_JSON)
+		return code_json(c);
+	if (cli.format != FORMAT_TEXT)
+		return cli_usage("a code is explained as text or json");
+	printf("%s %s (%s)\n\n%s\n\nWhy: %s\n\nMend: %s\n\nAs:\n", c->code, c->name,
+	    diag_severity_name(c->severity), c->what, h->why, c->mend);
+	for (const char *s = h->example; *s;) {
+		int n = (int)strcspn(s, "\n");
+
+		printf("    %.*s\n", n, s);
+		s += n + (s[n] == '\n');
+	}
+	return CLI_OK;
+}
+
+/* ---- a tree ---- */
 
 static const char *plural(size_t n)
 {
@@ -91,10 +116,12 @@ static void print_summary(const struct fs *fs)
 	putchar('\n');
 }
 
-static void print_text(const struct diaglist *d, const struct fs *fs)
+/* Notes and what is accepted are counted; --all shows them. */
+static void print_text(struct diaglist *d, const struct fs *fs)
 {
 	char counts[64];
 
+	d->show_all = cli_opt("all") != NULL;
 	diag_print(d, stdout, cli.colour);
 	if (fs)
 		print_summary(fs);
@@ -102,6 +129,13 @@ static void print_text(const struct diaglist *d, const struct fs *fs)
 		load_counts(d, counts, sizeof(counts));
 		puts(counts);
 	}
+	if (d->notes > 0)
+		printf("%zu note%s%s", d->notes, plural(d->notes),
+		    d->accepted > 0 ? ", " : "");
+	if (d->accepted > 0)
+		printf("%zu accepted", d->accepted);
+	if (d->notes + d->accepted > 0)
+		puts(d->show_all ? "" : "; --all shows them");
 }
 
 /* Code review wants paths from the root of the repository in which the check runs, not
@@ -112,11 +146,17 @@ static void paths_from_here(struct diaglist *d, const char *tree)
 
 	while (len > 1 && tree[len - 1] == '/')
 		len--;
+	while (len > 2 && tree[0] == '.' && tree[1] == '/') {
+		tree += 2;
+		len -= 2;
+	}
 	if (len == 1 && tree[0] == '.')
 		return;
 	for (size_t i = 0; i < d->nfiles; i++) {
 		char *path;
 
+		if (d->files[i][0] == '\0')
+			continue;
 		if (asprintf(&path, "%.*s/%s", (int)len, tree, d->files[i]) < 0)
 			return;
 		free(d->files[i]);
@@ -124,28 +164,66 @@ static void paths_from_here(struct diaglist *d, const char *tree)
 	}
 }
 
+/* The least severe finding that fails the check.  CLI_OK or CLI_USAGE. */
+static int fail_on(enum diag_severity *ret)
+{
+	const char *s = cli_opt("fail-on");
+
+	for (int i = DIAG_ERROR; s && i <= DIAG_NOTE; i++) {
+		if (strcmp(s, diag_severity_name((enum diag_severity)i)) == 0) {
+			*ret = (enum diag_severity)i;
+			return CLI_OK;
+		}
+	}
+	if (!s)
+		return CLI_OK;
+	return cli_usage("--fail-on takes error, warning or note, not \"%s\"", s);
+}
+
+static bool fails(const struct diaglist *d, enum diag_severity on)
+{
+	return d->errors > 0 || (on >= DIAG_WARNING && d->warnings > 0) ||
+	    (on >= DIAG_NOTE && d->notes > 0);
+}
+
+static void print_all(struct diaglist *d, const char *tree, const struct fs *fs)
+{
+	if (cli.format == FORMAT_SARIF) {
+		paths_from_here(d, tree);
+		diag_print_sarif(d, stdout);
+	} else if (cli.format == FORMAT_JSON) {
+		diag_print_json(d, stdout);
+	} else {
+		print_text(d, fs);
+	}
+}
+
 int verb_check(int argc, char **argv)
 {
+	enum diag_severity on = DIAG_ERROR;
 	struct diaglist d;
 	struct fs *fs = NULL;
+	int64_t at;
 	int rc;
 
-	if (cli_opt("list-codes"))
+	if (cli_opt("explain") && argc > 1)
+		return explain_code(argv[1]);
+	if (cli_opt("explain") || cli_opt("list-codes"))
 		return list_codes();
 	if (argc < 2)
 		return cli_usage("check needs a policy directory");
+	if (cli_opt("guards") && cli.format == FORMAT_SARIF)
+		return cli_usage("guards are listed as text or json");
+	if ((rc = fail_on(&on)) != CLI_OK || (rc = cli_time(&at)) != CLI_OK)
+		return rc;
 	diag_init(&d);
-	rc = load_policy(argv[1], &d, &fs);
-	if (rc == CLI_OK || rc == CLI_POLICY) {
-		if (cli.format == FORMAT_SARIF) {
-			paths_from_here(&d, argv[1]);
-			diag_print_sarif(&d, stdout);
-		} else if (cli.format == FORMAT_JSON) {
-			diag_print_json(&d, stdout);
-		} else {
-			print_text(&d, fs);
-		}
-	}
+	rc = load_and_review(argv[1], at, &d, &fs);
+	if (rc == CLI_OK && fs && cli_opt("guards"))
+		rc = guardlist_print(fs, at);
+	else if (rc == CLI_OK || rc == CLI_POLICY)
+		print_all(&d, argv[1], fs);
+	if (rc == CLI_OK && fails(&d, on))
+		rc = CLI_POLICY;
 	free(fs);
 	diag_free(&d);
 	return rc;

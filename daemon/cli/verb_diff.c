@@ -9,7 +9,6 @@
 
 #include "cli/cli.h"
 #include "cli/diffout.h"
-#include "cli/gittree.h"
 #include "cli/load.h"
 #include "cli/out.h"
 #include "cli/verb.h"
@@ -47,29 +46,6 @@ static bool has_failed(enum fail_on on, const struct diff *d)
 		return !diff_is_empty(d);
 	}
 	return false;
-}
-
-/* Diagnostics of one side say which: both have files of the same names. */
-static int load_side(const char *which, const char *operand, struct fs **ret)
-{
-	char *dir = NULL, counts[64], *safe;
-	struct diaglist d;
-	int rc = gittree_is(operand) ? gittree_extract(operand, &dir) : CLI_OK;
-
-	if (rc != CLI_OK)
-		return rc;
-	diag_init(&d);
-	rc = load_policy(dir != NULL ? dir : operand, &d, ret);
-	gittree_remove(dir);
-	if (d.errors > 0) {
-		safe = out_escaped(operand, strlen(operand));
-		load_counts(&d, counts, sizeof(counts));
-		diag_print(&d, stderr, out_wants_colour(stderr));
-		cli_warnx("%s policy %s: %s", which, safe != NULL ? safe : "?", counts);
-		free(safe);
-	}
-	diag_free(&d);
-	return rc;
 }
 
 static int show(const struct diff *d, const struct fs *old, const struct fs *new)

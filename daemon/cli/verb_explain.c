@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* summary: cordon explain: the verdict on one flow, or on a stream of them */
+/* summary: cordon explain: the verdict on one flow, a set of flows, or a stream of them */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/jsonbuf.h"
 #include "cli/ends.h"
+#include "cli/explain_set.h"
 #include "cli/out.h"
 #include "cli/verb.h"
 
@@ -47,7 +48,7 @@ static void explain_text(
 	fs_judge(x->fs, flow, &v);
 	end_text(word[0], &flow->src, src, sizeof(src));
 	end_text(word[1], &flow->dst, dst, sizeof(dst));
-	answer_text(stdout, cli.colour, x->fs, flow, &v, src, dst);
+	answer_path(stdout, cli.colour, x->fs, flow, &v, src, dst);
 }
 
 static void explain_json(const struct explain *x, const struct fs_flow *flow)
@@ -60,14 +61,15 @@ static void explain_json(const struct explain *x, const struct fs_flow *flow)
 	jsonbuf_raw(x->out, "}\n");
 }
 
-static int explain_one(const struct explain *x, const char *const *word)
+static int explain_one(
+    const struct explain *x, const char *policy, const char *const *word)
 {
 	struct fs_flow flow = {.at = x->at};
 	const char *why;
 	unsigned wrong;
 
 	if (ends_flow(x->ends, word, &flow, &why, &wrong) < 0)
-		return cli_usage("\"%s\": %s", word[wrong], why);
+		return explain_set(x->out, policy, x->at, word);
 	if (cli.format == FORMAT_JSON)
 		explain_json(x, &flow);
 	else
@@ -204,7 +206,7 @@ static int explain(struct explain *x, char **argv)
 	if (strcmp(argv[2], "-") == 0)
 		rc = explain_stdin(x);
 	else
-		rc = explain_one(x, (const char *const *)&argv[2]);
+		rc = explain_one(x, argv[1], (const char *const *)&argv[2]);
 	jsonbuf_flush(&out);
 	if (out.failed) {
 		if (out.err != EPIPE)

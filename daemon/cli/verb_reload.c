@@ -1,17 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* summary: `cordon apply` and `cordon reload`: the daemon reads its policy again */
-/* For cordon.8:
- *
- * apply [--commit ID]
- *   Has the daemon load, check, compile and commit its policy tree, under the given
- *   commit (at most 63 of 0-9 A-Z a-z . _ -), which then stands in every event and in
- *   the kernel's table; without it the daemon reads the commit from the tree's .git.
- *   All diagnostics are printed on stderr.  Exits 1 if the policy has errors and 6 if
- *   the kernel refused; then the running ruleset was not touched.  Needs root, or to be
- *   the user the daemon was started by.
- *
- * reload
- *   The same without a commit; SIGHUP does it too, without an answer. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +7,10 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/out.h"
+#include "cli/session.h"
 #include "cli/verb.h"
+
+enum { CONFIRM_MIN_S = 5, CONFIRM_MAX_S = 3600 };
 
 /* The loader's rows are those of diag_print_json(): file, line, column, … */
 static void print_diagnostic(const struct json_t *row)
@@ -57,7 +48,11 @@ static void print_row(void *arg, const struct json_t *row)
 		print_diagnostic(row);
 		return;
 	}
-	if (json_is_true(json_object_get(row, "applied")))
+	if (strcmp(client_text(row, "deed"), "unchanged") == 0)
+		printf("unchanged: generation %lld stays in force%s%s%s\n",
+		    (long long)client_number(row, "generation"), us ? ", found after " : "",
+		    us ? client_count(us, took) : "", us ? " µs" : "");
+	else if (json_is_true(json_object_get(row, "applied")))
 		printf("generation %lld is in force%s%s%s; %s warnings\n",
 		    (long long)client_number(row, "generation"), us ? ", after " : "",
 		    us ? client_count(us, took) : "", us ? " µs" : "",
@@ -69,21 +64,56 @@ static void print_row(void *arg, const struct json_t *row)
 	fflush(stdout); /* before the diagnostics on stderr */
 }
 
+/* The row tells how long there is; what to do about it is for people. */
+static void print_trial(void *arg, const struct json_t *row)
+{
+	char span[32];
+
+	print_row(arg, row);
+	if (client_number(row, "confirm_s") && json_is_true(json_object_get(row, "applied")))
+		printf("run `cordon confirm` within %s, else the policy before returns\n",
+		    client_span(client_number(row, "confirm_s"), span));
+	fflush(stdout);
+}
+
+/* What the daemon may not cut off. */
+static void add_session(json_t *args)
+{
+	char buf[256];
+	const char *ssh = session_ssh(buf, sizeof(buf));
+
+	if (ssh)
+		json_object_set_new(args, "session", json_string(ssh));
+}
+
 int verb_apply(int argc, char **argv)
 {
-	const char *commit = cli_opt("commit");
-	json_t *args = json_object();
+	const char *commit = cli_opt("commit"), *confirm = cli_opt("confirm");
+	long seconds = confirm ? client_seconds(confirm, CONFIRM_MAX_S) : 0;
+	json_t *args;
 
 	(void)argc;
 	(void)argv;
+	if (confirm && seconds < CONFIRM_MIN_S)
+		return cli_usage("--confirm is a time from 5s to 1h, as 60s, 10m; not \"%s\"",
+		    confirm);
+	args = json_object();
 	if (commit)
 		json_object_set_new(args, "commit", json_string(commit));
-	return client_ask("reload", args, print_row, NULL);
+	if (confirm)
+		json_object_set_new(args, "confirm_s", json_integer(seconds));
+	if (cli_opt("force"))
+		json_object_set_new(args, "force", json_true());
+	add_session(args);
+	return client_ask("reload", args, print_trial, NULL);
 }
 
 int verb_reload(int argc, char **argv)
 {
+	json_t *args = json_object();
+
 	(void)argc;
 	(void)argv;
-	return client_ask("reload", NULL, print_row, NULL);
+	add_session(args);
+	return client_ask("reload", args, print_row, NULL);
 }

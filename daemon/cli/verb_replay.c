@@ -13,35 +13,41 @@
 #include "cli/jsonbuf.h"
 #include "cli/out.h"
 #include "cli/replay.h"
+#include "cli/replay_against.h"
+#include "cli/replay_judge.h"
 #include "cli/verb.h"
 #include "wire/wire.h"
 
 static const struct wire_conf conf = {
-    .flows = 1u << 18, .streams = 2048, .facts = 1u << 14};
-
-struct counts {
-	uint64_t packets, undecoded, related, verdict[3], exposure;
-	bool broken_off;
-};
-
-/* What a verdict is printed from. */
-struct judged {
-	const struct fs *fs;
-	const struct replay_flow *flow;
-	struct fs_flow asked;
-	struct fs_verdict v;
-	bool exposure;
-};
+    .flows = 1u << 18, .streams = 2048, .facts = 1u << 14, .huge_pages = true};
 
 /* ---- reading ---- */
 
-static int take(
-    struct replay *r, struct wire *w, const struct pkt_in *in, struct counts *n)
+enum { PROGRESS_EVERY = 500000 };
+
+int readers_init(struct readers *to, const struct fs *fs, const int64_t *at)
+{
+	to->flows = replay_new();
+	to->wire = wire_new(&conf);
+	to->guards = to->wire ? replay_guards_new(fs, to->wire) : NULL;
+	to->gates = replay_gates_new(fs, at);
+	return to->flows && to->guards && to->gates ? 0 : -1;
+}
+
+void readers_free(struct readers *to)
+{
+	wire_free(to->wire);
+	replay_guards_free(to->guards);
+	replay_gates_free(to->gates);
+	replay_free(to->flows);
+}
+
+static int take(const struct readers *to, const struct pkt_in *in, struct replay_counts *n)
 {
 	struct sighting s;
-	bool news = wire_packet(w, in, &s);
+	bool news = wire_packet(to->wire, in, &s);
 	enum decode how;
-	const struct pkt_view *v = wire_view(w, &how);
+	const struct pkt_view *v = wire_view(to->wire, &how);
 	int rc;
 
 	n->packets++;
@@ -51,38 +57,69 @@ static int take(
 		n->undecoded++;
 		return 0;
 	}
-	rc = replay_packet(r, v, in->ts_us, in->len);
+	rc = replay_packet(to->flows, v, in->ts_us, in->len);
 	n->related += rc == 1;
 	if (news && s.facts.app != APP_NONE)
-		replay_spoken(r, &s);
-	return rc < 0 ? -1 : 0;
+		replay_spoken(to->flows, &s);
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	if (replay_gates_packet(to->gates, to->flows, v, in->ts_us) < 0)
+		return -1;
+	return replay_guards_packet(to->guards, to->flows, in->ts_us);
 }
 
-static int read_capture(
-    const char *path, struct replay *r, struct wire *w, struct counts *n)
+static int take_all(const struct readers *to, unsigned nto, const struct pkt_in *in, int n,
+    struct replay_counts *counts)
+{
+	struct replay_counts again = { 0 }; /* the same for every policy */
+
+	for (unsigned k = 0; k < nto; k++) {
+		wire_ahead(to[k].wire, in, (unsigned)n);
+		for (int i = 0; i < n; i++)
+			if (take(&to[k], &in[i], k ? &again : counts) < 0)
+				return -1;
+	}
+	return 0;
+}
+
+static void progress(const struct pcapfile *f, uint64_t packets, size_t flows)
+{
+	int percent = pcapfile_percent(f);
+	char part[16] = "";
+
+	if (percent >= 0)
+		snprintf(part, sizeof(part), " (%d %%)", percent);
+	out_progress("%llu packets%s, %zu flows", (unsigned long long)packets, part, flows);
+}
+
+int replay_read(const char *path, const struct readers *to, unsigned nto,
+    struct replay_counts *n)
 {
 	char err[PCAPFILE_ERRLEN];
 	struct pcapfile *f = pcapfile_open(path, err);
-	struct pkt_in in;
-	int rc;
+	struct pkt_in in[WIRE_AHEAD];
+	uint64_t tell = PROGRESS_EVERY;
+	int got;
 
 	if (!f) {
 		cli_warnx("capture: %s", err);
 		return CLI_USAGE;
 	}
-	while ((rc = pcapfile_next(f, &in)) == 1) {
-		if (take(r, w, &in, n) < 0) {
+	while ((got = pcapfile_some(f, in, WIRE_AHEAD)) > 0) {
+		if (take_all(to, nto, in, got, n) < 0) {
+			out_progress(NULL);
 			cli_warnx("out of memory after %llu packets",
 			    (unsigned long long)n->packets);
 			pcapfile_close(f);
 			return CLI_SYSTEM;
 		}
-		if (n->packets % 500000 == 0)
-			out_progress("%llu packets, %zu flows",
-			    (unsigned long long)n->packets, replay_count(r));
+		if (n->packets >= tell) {
+			progress(f, n->packets, replay_count(to->flows));
+			tell += PROGRESS_EVERY;
+		}
 	}
 	out_progress(NULL);
-	if (rc < 0) {
+	if (got < 0) {
 		n->broken_off = true;
 		cli_warnx("capture breaks off after %llu packets: %s",
 		    (unsigned long long)n->packets, pcapfile_error(f));
@@ -92,6 +129,13 @@ static int read_capture(
 }
 
 /* ---- judging ---- */
+
+const struct replay_hit *replay_condemns(const struct judged *j)
+{
+	const struct replay_hit *last = j->nhits ? &j->hit[j->nhits - 1] : NULL;
+
+	return last && last->action == FS_GUARD_DROP && !last->sensor ? last : NULL;
+}
 
 static bool is_exposure(const struct fs_verdict *v, uint8_t app)
 {
@@ -132,11 +176,50 @@ static void judge(struct judged *j, const int64_t *at)
 	j->exposure = is_exposure(&j->v, f->app);
 }
 
+/* Recognised as SMB or RDP where that is not granted: in put together messages, of which
+ * the kernel's rules may have seen no packet. */
+static bool recognised(const struct replay_hit *h)
+{
+	return strcmp(h->guard, "smb-not-granted") == 0 || strcmp(h->guard, "rdp-not-granted") == 0;
+}
+
+/* A guard's drop ends what the gate sees, and the other way round.  The gate follows the
+ * kernel's openings itself: had they condemned the connection, it had seen nothing. */
+static void judge_gates(struct judged *j)
+{
+	static const enum fs_reason why[] = { [FS_REQ_NLA] = FS_WHY_NLA,
+		[FS_REQ_SMB2] = FS_WHY_SMB2, [FS_REQ_SIGNING] = FS_WHY_SIGNING };
+	const struct replay_hit *drop = replay_condemns(j);
+	const struct replay_gate *last;
+
+	while (j->ngates > 0 && drop && !recognised(drop) && drop->packet < j->gate[j->ngates - 1].packet)
+		j->ngates--;
+	if (j->ngates == 0 || !j->gate[j->ngates - 1].held)
+		return;
+	last = &j->gate[j->ngates - 1];
+	while (j->nhits > 0 && (j->hit[j->nhits - 1].packet >= last->packet ||
+	    (replay_condemns(j) && recognised(replay_condemns(j)))))
+		j->nhits--;
+	j->v.result = FS_DENY;
+	j->v.reason = why[last->require];
+}
+
+void replay_judge(struct judged *ret, const struct fs *fs, const struct readers *from,
+    size_t i, const int64_t *at)
+{
+	*ret = (struct judged){ .fs = fs, .flow = replay_flow(from->flows, i) };
+	judge(ret, at);
+	ret->nhits = replay_guards_of(from->guards, i, ret->flow, &ret->v, at, ret->hit,
+	    REPLAY_HITS_MAX);
+	ret->ngates = replay_gates_of(from->gates, i, ret->gate);
+	judge_gates(ret);
+}
+
 /* ---- output ---- */
 
 #define RAW(b, literal) jsonbuf_mem(b, literal, sizeof(literal) - 1)
 
-static void timestamp(int64_t us, char *buf, size_t size)
+void replay_timestamp(int64_t us, char *buf, size_t size)
 {
 	time_t s = (time_t)(us / 1000000);
 	struct tm tm;
@@ -160,7 +243,7 @@ static void uint_json(struct jsonbuf *b, const char *key, uint64_t n)
 	jsonbuf_uint(b, n);
 }
 
-static const char *proto_text(
+const char *replay_proto(
     const struct fs_flow *f, char buf[static ANSWER_SERVICE_LEN])
 {
 	char *slash;
@@ -172,13 +255,72 @@ static const char *proto_text(
 	return buf;
 }
 
+static const char *action_word(const struct replay_hit *h)
+{
+	if (h->observed)
+		return "would_drop";
+	return h->action == FS_GUARD_DROP && !h->sensor ? "drop" : "alert";
+}
+
+/* Hits of guards in their order, and what the drop at the end cost. */
+static void hits_json(struct jsonbuf *b, const struct judged *j)
+{
+	const struct replay_hit *drop = replay_condemns(j);
+
+	RAW(b, ",\"guard_hits\":[");
+	for (size_t i = 0; i < j->nhits; i++) {
+		const struct replay_hit *h = &j->hit[i];
+		char when[64];
+
+		replay_timestamp(h->ts_us, when, sizeof(when));
+		jsonbuf_raw(b, i ? ",{\"guard\":" : "{\"guard\":");
+		jsonbuf_str(b, h->guard);
+		RAW(b, ",\"action\":");
+		jsonbuf_str(b, action_word(h));
+		RAW(b, ",\"where\":");
+		jsonbuf_str(b, h->sensor ? "sensor" : "kernel");
+		RAW(b, ",\"timestamp\":");
+		jsonbuf_str(b, when);
+		uint_json(b, ",\"packet\":", h->packet);
+		RAW(b, "}");
+	}
+	RAW(b, "]");
+	if (drop)
+		uint_json(b, ",\"condemned_packets\":",
+		    j->flow->packets - drop->packet + 1);
+}
+
+static void gates_json(struct jsonbuf *b, const struct judged *j)
+{
+	const struct replay_gate *last = &j->gate[j->ngates - 1];
+
+	RAW(b, ",\"gates\":[");
+	for (size_t i = 0; i < j->ngates; i++) {
+		const struct replay_gate *g = &j->gate[i];
+		char when[64];
+
+		replay_timestamp(g->ts_us, when, sizeof(when));
+		jsonbuf_raw(b, i ? ",{\"reason\":" : "{\"reason\":");
+		jsonbuf_str(b, replay_gate_reason(g->require));
+		RAW(b, ",\"action\":");
+		jsonbuf_str(b, g->held ? "deny" : "would_deny");
+		RAW(b, ",\"timestamp\":");
+		jsonbuf_str(b, when);
+		uint_json(b, ",\"packet\":", g->packet);
+		RAW(b, "}");
+	}
+	RAW(b, "]");
+	if (last->held)
+		uint_json(b, ",\"condemned_packets\":", j->flow->packets - last->packet + 1);
+}
+
 static void row_json(struct jsonbuf *b, const struct judged *j)
 {
 	const struct replay_flow *f = j->flow;
 	bool icmp = f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6;
 	char text[64], service[ANSWER_SERVICE_LEN];
 
-	timestamp(f->first_us, text, sizeof(text));
+	replay_timestamp(f->first_us, text, sizeof(text));
 	RAW(b, "{\"timestamp\":");
 	jsonbuf_str(b, text);
 	address_json(b, ",\"src_ip\":", &f->src);
@@ -187,7 +329,7 @@ static void row_json(struct jsonbuf *b, const struct judged *j)
 	address_json(b, ",\"dest_ip\":", &f->dst);
 	uint_json(b, icmp ? ",\"icmp_type\":" : ",\"dest_port\":", f->dport);
 	RAW(b, ",\"proto\":");
-	jsonbuf_str(b, proto_text(&j->asked, service));
+	jsonbuf_str(b, replay_proto(&j->asked, service));
 	if (f->app != APP_NONE) {
 		RAW(b, ",\"app_proto\":");
 		jsonbuf_str(b, app_name((enum app)f->app));
@@ -196,12 +338,15 @@ static void row_json(struct jsonbuf *b, const struct judged *j)
 	answer_members(b, j->fs, &j->asked, &j->v);
 	if (j->exposure)
 		RAW(b, ",\"exposure\":true");
+	hits_json(b, j);
+	if (j->ngates > 0)
+		gates_json(b, j);
 	uint_json(b, ",\"packets\":", f->packets);
 	uint_json(b, ",\"bytes\":", f->bytes);
 	RAW(b, "}\n");
 }
 
-static void summary_json(struct jsonbuf *b, size_t flows, const struct counts *n)
+static void summary_json(struct jsonbuf *b, size_t flows, const struct replay_counts *n)
 {
 	RAW(b, "{\"event_type\":\"summary\"");
 	uint_json(b, ",\"flows\":", flows);
@@ -209,6 +354,7 @@ static void summary_json(struct jsonbuf *b, size_t flows, const struct counts *n
 	uint_json(b, ",\"deny\":", n->verdict[FS_DENY]);
 	uint_json(b, ",\"pass\":", n->verdict[FS_PASS]);
 	uint_json(b, ",\"exposure\":", n->exposure);
+	uint_json(b, ",\"condemned\":", n->condemned);
 	uint_json(b, ",\"packets\":", n->packets);
 	uint_json(b, ",\"undecoded\":", n->undecoded);
 	uint_json(b, ",\"related\":", n->related);
@@ -216,7 +362,7 @@ static void summary_json(struct jsonbuf *b, size_t flows, const struct counts *n
 	    b, n->broken_off ? ",\"truncated\":true}\n" : ",\"truncated\":false}\n");
 }
 
-static void end_text(
+void replay_end(
     const struct netaddr *a, uint16_t port, bool with_port, char *buf, size_t size)
 {
 	char text[NETADDR_STRLEN];
@@ -229,8 +375,22 @@ static void end_text(
 }
 
 /* The rule that allows, or the host that has none, or the reason. */
-static const char *why_text(const struct judged *j)
+const char *replay_why(const struct judged *j, char *buf, size_t size)
 {
+	if (j->ngates > 0 && (j->gate[j->ngates - 1].held || j->nhits == 0)) {
+		const struct replay_gate *g = &j->gate[j->ngates - 1];
+
+		snprintf(buf, size, g->held ? "%s at packet %llu" : "%s at packet %llu: would_deny",
+		    replay_gate_reason(g->require), (unsigned long long)g->packet);
+		return buf;
+	}
+	if (j->nhits) {
+		const struct replay_hit *h = &j->hit[j->nhits - 1];
+
+		snprintf(buf, size, "guard %s: %s at packet %llu", h->guard,
+		    action_word(h), (unsigned long long)h->packet);
+		return buf;
+	}
 	for (unsigned i = j->v.nsides; i-- > 0;) {
 		const struct fs_side *s = &j->v.side[i];
 
@@ -247,35 +407,38 @@ static void row_text(struct out_table *t, const struct judged *j)
 	const struct replay_flow *f = j->flow;
 	bool ports = f->proto == IPPROTO_TCP || f->proto == IPPROTO_UDP ||
 		     f->proto == IPPROTO_SCTP;
-	char src[64], dst[64], service[ANSWER_SERVICE_LEN], packets[24];
+	char src[64], dst[64], service[ANSWER_SERVICE_LEN], packets[24], why[128];
 
-	end_text(&f->src, f->sport, ports, src, sizeof(src));
-	end_text(&f->dst, f->dport, ports, dst, sizeof(dst));
+	replay_end(&f->src, f->sport, ports, src, sizeof(src));
+	replay_end(&f->dst, f->dport, ports, dst, sizeof(dst));
 	answer_service(&j->asked, service);
 	snprintf(packets, sizeof(packets), "%llu", (unsigned long long)f->packets);
-	out_table_row(t, fs_result_name(j->v.result), src, dst,
-	    ports ? proto_text(&j->asked, service) : service,
+	out_table_row(t, replay_condemns(j) ? "condemn" : fs_result_name(j->v.result), src, dst,
+	    ports ? replay_proto(&j->asked, service) : service,
 	    f->app == APP_NONE ? "" : app_name((enum app)f->app),
-	    j->exposure ? "exposure" : "", packets, why_text(j));
-	out_table_tone(t, 0, tone[j->v.result]);
+	    j->exposure ? "exposure" : "", packets,
+	    replay_why(j, why, sizeof(why)));
+	out_table_tone(t, 0, replay_condemns(j) ? TONE_BAD : tone[j->v.result]);
 	out_table_tone(t, 5, TONE_BAD);
 }
 
-static void summary_text(size_t flows, const struct counts *n)
+static void summary_text(size_t flows, const struct replay_counts *n)
 {
-	printf("%zu flow%s: %llu allowed, %llu denied, %llu not ours; %llu exposure%s; "
+	printf("%zu flow%s: %llu allowed, %llu denied, %llu not ours; %llu exposure%s, %llu condemned; "
 	       "%llu packets, %llu of them not understood%s\n",
 	    flows, flows == 1 ? "" : "s", (unsigned long long)n->verdict[FS_ALLOW],
 	    (unsigned long long)n->verdict[FS_DENY],
 	    (unsigned long long)n->verdict[FS_PASS], (unsigned long long)n->exposure,
-	    n->exposure == 1 ? "" : "s", (unsigned long long)n->packets, (unsigned long long)n->undecoded,
+	    n->exposure == 1 ? "" : "s", (unsigned long long)n->condemned,
+	    (unsigned long long)n->packets, (unsigned long long)n->undecoded,
 	    n->broken_off ? "; the capture is cut" : "");
 }
 
-static int report(
-    const struct fs *fs, const struct replay *r, const int64_t *at, struct counts *n)
+static int report(const struct fs *fs, const struct readers *from, const int64_t *at,
+    struct replay_counts *n)
 {
 	static struct jsonbuf b;
+	const struct replay *r = from->flows;
 	struct out_table *t = NULL;
 	int rc = 0;
 
@@ -283,10 +446,12 @@ static int report(
 	    !(t = out_table_new("verdict|from|to|proto|spoke||>packets|why")))
 		return CLI_SYSTEM;
 	jsonbuf_init(&b, STDOUT_FILENO);
+	replay_guards_sort(from->guards);
 	for (size_t i = 0; i < replay_count(r); i++) {
-		struct judged j = {.fs = fs, .flow = replay_flow(r, i)};
+		struct judged j;
 
-		judge(&j, at);
+		replay_judge(&j, fs, from, i, at);
+		n->condemned += replay_condemns(&j) != NULL;
 		n->verdict[j.v.result]++;
 		n->exposure += j.exposure;
 		if (t)
@@ -305,26 +470,44 @@ static int report(
 	return rc < 0 || b.failed ? CLI_SYSTEM : CLI_OK;
 }
 
+/* One policy: what it says of every flow. */
+static int replay_one(const char *policy, const char *file, const int64_t *at)
+{
+	struct replay_counts n = {0};
+	struct readers to = {0};
+	struct fs *fs = NULL;
+	int rc = cli_load_policy(policy, &fs);
+
+	if (rc != CLI_OK)
+		return rc;
+	if (readers_init(&to, fs, at) < 0) {
+		cli_warnx("out of memory");
+		rc = CLI_SYSTEM;
+	} else {
+		rc = replay_read(file, &to, 1, &n);
+	}
+	if (rc == CLI_OK)
+		rc = report(fs, &to, at, &n);
+	readers_free(&to);
+	free(fs);
+	return rc == CLI_OK && n.broken_off ? CLI_USAGE : rc;
+}
+
 int verb_replay(int argc, char **argv)
 {
-	struct counts n = {0};
-	struct replay *r = NULL;
-	struct wire *w = NULL;
-	struct fs *fs = NULL;
+	const char *other = cli_opt("against");
+	const int64_t *fixed;
 	int64_t at;
 	int rc;
 
 	(void)argc;
-	if ((rc = cli_time(&at)) != CLI_OK ||
-	    (rc = cli_load_policy(argv[1], &fs)) != CLI_OK)
+	if ((rc = cli_time(&at)) != CLI_OK)
 		return rc;
-	r = replay_new();
-	w = wire_new(&conf);
-	rc = r && w ? read_capture(argv[2], r, w, &n) : CLI_SYSTEM;
-	if (rc == CLI_OK)
-		rc = report(fs, r, cli_opt("at") ? &at : NULL, &n);
-	wire_free(w);
-	replay_free(r);
-	free(fs);
-	return rc;
+	fixed = cli_opt("at") ? &at : NULL;
+	if (other)
+		return replay_against(argv[1], other, argv[2], fixed);
+	if (cli_opt("fail-on") || cli.format == FORMAT_MARKDOWN)
+		return cli_usage("%s goes with --against OTHER",
+		    cli_opt("fail-on") ? "--fail-on" : "--format markdown");
+	return replay_one(argv[1], argv[2], fixed);
 }

@@ -1,15 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* summary: `cordon status`: what is enforced, and whether it is sound */
-/* For cordon.8:
- *
- * status
- *   Shows the policy in force (digest, commit, generation, when it was applied, and
- *   whether it is the last good one restored rather than the tree's), the number of
- *   hosts, prefixes and rules and how many of them are only observed, the kernel's
- *   table, blocks and denied packets, the sensor's and the engine's counters, and what
- *   was written to the event log or lost.  What is not as it should be is coloured on
- *   a terminal.  Exits 0 if the daemon answered, 4 if it is not running, 5 if you may
- *   not ask it. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/out.h"
+#include "cli/status_counts.h"
 #include "cli/verb.h"
 
 static void line(const char *name)
@@ -73,6 +64,65 @@ static void print_policy(const json_t *row, const json_t *p)
 	line("version");
 	word(row, "version");
 	fputs("\n", stdout);
+}
+
+static void print_back(const json_t *p)
+{
+	const json_t *to = json_object_get(p, "rollback_to");
+	char when[32], span[32];
+
+	if (client_number(p, "confirm_s")) {
+		line("CONFIRM");
+		printf("%s%s left to run `cordon confirm`, else the policy before returns%s\n",
+		    out_tone(TONE_BAD, cli.colour),
+		    client_span(client_number(p, "confirm_s"), span),
+		    out_tone(TONE_PLAIN, cli.colour));
+	}
+	if (json_is_true(json_object_get(p, "held"))) {
+		line("held");
+		puts("the tree was rolled back: it is not loaded before apply or reload");
+	}
+	if (!to || json_is_null(to))
+		return;
+	line("before");
+	if (*client_text(to, "commit")) {
+		fputs("commit ", stdout);
+		word(to, "commit");
+		fputs(", ", stdout);
+	}
+	printf("digest %.16s, applied %s UTC: `cordon rollback` returns to it\n",
+	    client_text(to, "digest"), client_time(to, "applied", when));
+}
+
+static void print_findings(const json_t *list)
+{
+	char when[32];
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *f = json_array_get(list, i);
+		const char *severity = client_text(f, "severity");
+		enum out_tone tone = strcmp(severity, "critical") == 0 ? TONE_BAD :
+		    strcmp(severity, "warning") == 0 ? TONE_WARN : TONE_PLAIN;
+
+		line(i == 0 ? "health" : "");
+		printf("%s%s: ", out_tone(tone, cli.colour), severity);
+		word(f, "finding");
+		printf("%s ", out_tone(TONE_PLAIN, cli.colour));
+		word(f, "object");
+		printf(", since %s UTC\n", client_time(f, "since", when));
+		line("");
+		fputs("  ", stdout);
+		word(f, "what");
+		fputs("\n", stdout);
+		line("");
+		fputs("  ", stdout);
+		word(f, "mend");
+		fputs("\n", stdout);
+	}
+	if (json_array_size(list) == 0) {
+		line("health");
+		puts("nothing found that weakens the table");
+	}
 }
 
 static void print_hosts(const json_t *row, const json_t *h)
@@ -164,9 +214,12 @@ static void print_status(void *arg, const struct json_t *row)
 
 	(void)arg;
 	print_policy(row, json_object_get(row, "policy"));
+	print_back(json_object_get(row, "policy"));
+	print_findings(json_object_get(row, "findings"));
 	print_hosts(row, json_object_get(row, "hosts"));
 	print_kernel(json_object_get(row, "kernel"));
 	print_sensor(json_object_get(row, "sensor"));
+	status_counts(json_object_get(row, "counts"));
 	print_engine(engine);
 	print_sinks(json_object_get(engine, "sinks"));
 }

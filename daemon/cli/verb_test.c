@@ -31,8 +31,11 @@ static void show_text(const struct assertion *a)
 		out_escape(stdout, a->name);
 		fputs(": ", stdout);
 	}
-	out_escape(stdout, a->flow);
-	printf(": expected %s", fs_result_name(a->expect));
+	if (a->only != NULL)
+		fputs("only ", stdout);
+	out_escape(stdout, a->only != NULL ? a->only : a->flow);
+	if (a->only == NULL)
+		printf(": expected %s", fs_result_name(a->expect));
 	if (a->rule != NULL) {
 		fputs(" by ", stdout);
 		out_escape(stdout, a->rule);
@@ -40,8 +43,9 @@ static void show_text(const struct assertion *a)
 	fs_judge(a->fs, &a->witness, &v);
 	netaddr_format(&a->witness.src, src);
 	netaddr_format(&a->witness.dst, dst);
-	printf(", but not so for %s -> %s %s:\n", src, dst,
-	    answer_service(&a->witness, service));
+	printf(a->only != NULL ? "; but so may %s -> %s %s:\n"
+			       : ", but not so for %s -> %s %s:\n",
+	    src, dst, answer_service(&a->witness, service));
 	answer_text(stdout, cli.colour, a->fs, &a->witness, &v, src, dst);
 }
 
@@ -58,8 +62,8 @@ static void show_json(struct jsonbuf *b, const struct assertion *a)
 		jsonbuf_raw(b, ",\"name\":");
 		jsonbuf_str(b, a->name);
 	}
-	jsonbuf_raw(b, ",\"flow\":");
-	jsonbuf_str(b, a->flow);
+	jsonbuf_raw(b, a->only != NULL ? ",\"only\":" : ",\"flow\":");
+	jsonbuf_str(b, a->only != NULL ? a->only : a->flow);
 	jsonbuf_raw(b, ",\"expect\":");
 	jsonbuf_str(b, fs_result_name(a->expect));
 	jsonbuf_raw(b, a->held ? ",\"ok\":true" : ",\"ok\":false");

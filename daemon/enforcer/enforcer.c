@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "enforcer/counting.h"
 #include "enforcer/health.h"
 #include "enforcer/links.h"
 #include "enforcer/load.h"
@@ -106,7 +107,7 @@ static void enforcer_on_hangup(void *arg, int signo)
 	if (!e->live.rs)
 		return; /* the first load is still running */
 	log_info("start", "reloading %s", e->o->policy_dir);
-	reload_ask(e, 0, "");
+	reload_ask(e, 0, &(struct msg_reload){ 0 });
 }
 
 static int enforcer_loop(struct enforcer *e)
@@ -139,6 +140,9 @@ static int enforcer_serve(struct enforcer *e)
 	if (r < 0)
 		log_warnx("start", "interfaces that come later are not watched: %s",
 		    strerror(-r));
+	r = counting_watch(e);
+	if (r < 0)
+		log_warnx("start", "the kernel's counts are not read: %s", strerror(-r));
 	e->serving = true;
 	roles_start(e);
 	if (e->live.restored)
@@ -184,7 +188,7 @@ int enforcer_run(const struct enforcer_opts *o)
 {
 	struct enforcer e = { .o = o, .ctl_fd = -1, .state_fd = -1, .lock_fd = -1,
 		.links = { .fd = -1 },
-		.live = IMAGE_NONE, .next_change = FS_FOREVER };
+		.trial = { .back = IMAGE_NONE }, .live = IMAGE_NONE, .next_change = FS_FOREVER };
 	int status;
 
 	if (sodium_init() < 0)
@@ -193,7 +197,10 @@ int enforcer_run(const struct enforcer_opts *o)
 	roles_init(&e);
 	status = enforcer_start(&e);
 	load_cancel(&e);
+	trial_close(&e);
 	links_close(&e);
+	health_close(&e);
+	counting_close(&e);
 	loop_del(&e.change_timer);
 	loop_del(&e.watch_timer);
 	loop_free(e.loop);

@@ -11,9 +11,13 @@
 #include <cordon/flowspace.h>
 
 #include "base/log.h"
+#include "base/loop.h"
+#include "enforcer/checks.h"
 #include "enforcer/health.h"
 #include "enforcer/roles.h"
 #include "enforcer/state.h"
+
+enum { HEALTH_PERIOD_MS = 2000, HEALTH_SETTLE_MS = 200 };
 
 void health_say(struct enforcer *e, enum health_what what, enum role role, int code,
     const char *detail)
@@ -98,7 +102,7 @@ bool health_forwarding(uint8_t v)
 	return c != '0';
 }
 
-static bool health_is_local(const struct enforcer *e, const struct netrange *r)
+bool health_is_local(const struct enforcer *e, const struct netrange *r)
 {
 	for (size_t i = 0; i < e->nlocal; i++)
 		if (netrange_overlaps(&e->local[i], r))
@@ -106,43 +110,113 @@ static bool health_is_local(const struct enforcer *e, const struct netrange *r)
 	return false;
 }
 
-static void health_check_addresses(struct enforcer *e)
+static void health_foreign(void *arg, enum nft_foreign what, uint8_t family,
+    const char *table)
 {
-	struct fs_span s = e->live.fs->settings.addresses;
-	char text[NETRANGE_STRLEN];
+	struct enforcer *e = arg;
+	size_t i = e->health.nforeign;
 
-	for (uint32_t i = 0; i < s.count; i++) {
-		const struct netrange *r = fs_range(e->live.fs, s.first + i);
-
-		if (health_is_local(e, r))
-			continue;
-		netrange_format(r, text);
-		log_warnx("health", "gateway address %s is not one of this machine's", text);
-		health_say(e, HEALTH_ADDRESS_MISMATCH, ROLE_ENFORCER, 0, text);
-	}
+	if (i == FOREIGN_MAX)
+		return;
+	e->health.foreign[i].what = what;
+	e->health.foreign[i].family = family;
+	snprintf(e->health.foreign[i].table, sizeof(e->health.foreign[i].table), "%s",
+	    table);
+	e->health.nforeign++;
 }
 
-static void health_check_forwarding(struct enforcer *e, uint8_t v)
+/* Other tables are read only where something in nftables changed since. */
+static void health_read_foreign(struct enforcer *e)
 {
-	const struct fs *fs = e->live.fs;
-	const char *family = v == 4 ? "ipv4" : "ipv6";
+	uint32_t generation;
+	int r = nft_generation(e->nft, &generation);
 
-	for (uint32_t i = 0; i < fs->table[FS_PLACES].count; i++) {
-		if (FS_AT(fs, FS_PLACES, struct fs_place, i)->range.lo.v != v)
-			continue;
-		if (health_forwarding(v))
-			return;
-		log_warnx("health", "%s forwarding is off: legacy hosts reach nothing "
-		    "through this machine", family);
-		health_say(e, HEALTH_FORWARDING_OFF, ROLE_ENFORCER, 0, family);
+	if (r < 0 || generation == e->health.nft_generation)
 		return;
+	e->health.nforeign = 0;
+	r = nft_foreign(e->nft, health_foreign, e);
+	if (r == 0)
+		e->health.nft_generation = generation;
+	else
+		log_debug("health", "other tables can't be read: %s", strerror(-r));
+}
+
+static const struct msg_finding *health_find(const struct msg_finding *list, size_t n,
+    const struct msg_finding *f)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(list[i].word, f->word) == 0 &&
+		    strcmp(list[i].object, f->object) == 0)
+			return &list[i];
+	return NULL;
+}
+
+static void health_tell(struct enforcer *e, const struct msg_finding *f)
+{
+	log_warnx("health", "%s%s: %s%s%s", f->on ? "" : "over: ", f->word, f->object,
+	    f->object[0] ? ": " : "", f->what);
+	roles_send(e, ROLE_ENGINE, MSG_FINDING, 0, f, -1);
+}
+
+/* What was there and is not, then what is new. */
+static void health_compare(struct enforcer *e, struct checks *c)
+{
+	for (size_t i = 0; i < e->health.n; i++) {
+		struct msg_finding over = e->health.now[i];
+
+		over.on = false;
+		if (!health_find(c->found, c->n, &over))
+			health_tell(e, &over);
 	}
+	for (size_t i = 0; i < c->n; i++) {
+		const struct msg_finding *old =
+		    health_find(e->health.now, e->health.n, &c->found[i]);
+
+		if (old)
+			c->found[i].since = old->since;
+		else
+			health_tell(e, &c->found[i]);
+	}
+	memcpy(e->health.now, c->found, c->n * sizeof(*c->found));
+	e->health.n = c->n;
+}
+
+static void health_on_timer(void *arg)
+{
+	health_check(arg);
+}
+
+void health_soon(struct enforcer *e)
+{
+	if (e->health.timer)
+		(void)loop_rearm(e->health.timer, HEALTH_SETTLE_MS);
 }
 
 void health_check(struct enforcer *e)
 {
+	static struct checks c; /* large; one thread */
+
 	health_read_addresses(e);
-	health_check_addresses(e);
-	health_check_forwarding(e, 4);
-	health_check_forwarding(e, 6);
+	health_read_foreign(e);
+	if (checks_run(e, &c) == 0)
+		health_compare(e, &c);
+	if (e->health.timer ? loop_rearm(e->health.timer, HEALTH_PERIOD_MS) < 0 :
+		loop_add_timer(e->loop, HEALTH_PERIOD_MS, 0, health_on_timer, e,
+		    &e->health.timer) < 0)
+		log_warnx("health", "no timer: what changes is not looked at again");
+}
+
+void health_brief(struct enforcer *e)
+{
+	for (size_t i = 0; i < e->health.n; i++) {
+		struct msg_finding f = e->health.now[i];
+
+		f.known = true;
+		roles_send(e, ROLE_ENGINE, MSG_FINDING, 0, &f, -1);
+	}
+}
+
+void health_close(struct enforcer *e)
+{
+	loop_del(&e->health.timer);
 }

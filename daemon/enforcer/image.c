@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,8 +17,8 @@
 #include "enforcer/image.h"
 #include "enforcer/shape.h"
 
-#define IMAGE_FILE  "last-good"
-#define IMAGE_TMP   "last-good.tmp"
+#define IMAGE_TMP   "image.tmp"
+#define IMAGE_LINK  "previous.tmp"
 #define IMAGE_MAGIC "CRDNGOOD"
 
 /* Before the flow space in the file.  Same machine, same build: host order. */
@@ -28,7 +29,21 @@ struct image_head {
 	struct msg_loaded info;
 };
 
-static bool image_digest_right(const struct fs *fs)
+enum { DIGEST_SLICE = 1 << 20, SLICE = 4 << 20 }; /* bytes: a millisecond or two */
+
+/* What breathes while a large image is looked at. */
+struct breath {
+	image_breathe_fn *f;
+	void *arg;
+};
+
+static void breathe(const struct breath *b)
+{
+	if (b)
+		b->f(b->arg);
+}
+
+static bool image_digest_right(const struct fs *fs, const struct breath *b)
 {
 	static const uint8_t zero[FS_DIGEST_LEN];
 	const unsigned char *p = (const unsigned char *)fs;
@@ -39,41 +54,62 @@ static bool image_digest_right(const struct fs *fs)
 	crypto_generichash_init(&h, NULL, 0, sizeof(digest));
 	crypto_generichash_update(&h, p, at);
 	crypto_generichash_update(&h, zero, sizeof(zero));
-	crypto_generichash_update(&h, p + behind, fs->size - behind);
+	for (size_t done = behind, n; done < fs->size; done += n) {
+		n = fs->size - done < DIGEST_SLICE ? fs->size - done : DIGEST_SLICE;
+		crypto_generichash_update(&h, p + done, n);
+		breathe(b);
+	}
 	crypto_generichash_final(&h, digest, sizeof(digest));
 	return memcmp(digest, fs->digest, sizeof(digest)) == 0;
 }
 
+/* Its pages come at the first touch, which takes as long as the check. */
+static void image_touch(const struct blob *b, const struct breath *breath)
+{
+	const volatile char *at = b->data;
+
+	for (size_t i = 0; b->data && i < b->len; i += 4096) {
+		(void)at[i];
+		if (i % SLICE == 0)
+			breathe(breath);
+	}
+}
+
 /* What is wrong with a flow space from outside, or NULL. */
-static const char *image_fs_wrong(const struct blob *b)
+static const char *image_fs_wrong(const struct blob *b, const struct breath *breath)
 {
 	if (!b->data || !fs_valid(b->data, b->len))
 		return "the policy image is malformed";
-	if (!image_digest_right(b->data))
+	breathe(breath);
+	if (!image_digest_right(b->data, breath))
 		return "the policy image's digest is wrong";
 	return NULL;
 }
 
-static const char *image_wrong(const struct blob b[static 2], uint32_t generation)
+static const char *image_wrong(const struct blob b[static 2], uint32_t generation,
+    const struct breath *breath)
 {
-	const char *wrong = image_fs_wrong(&b[0]);
+	const char *wrong = (image_touch(&b[0], breath), image_fs_wrong(&b[0], breath));
 	const struct fs *fs = b[0].data;
 	const struct ruleset *rs = b[1].data;
 
 	if (wrong)
 		return wrong;
+	image_touch(&b[1], breath);
 	if (!rs || !ruleset_valid(rs, b[1].len))
 		return "the ruleset is malformed";
 	if (memcmp(rs->digest, fs->digest, sizeof(rs->digest)) != 0)
 		return "the ruleset is not of this policy image";
 	if (rs->generation != generation)
 		return "the ruleset's generation is wrong";
+	breathe(breath);
 	return shape_wrong(rs, fs);
 }
 
 int image_take(const int fds[static 2], const struct msg_loaded *info,
-    uint32_t generation, struct image *ret)
+    uint32_t generation, struct image *ret, image_breathe_fn *f, void *arg)
 {
+	const struct breath breath = { f, arg };
 	struct blob b[2] = { BLOB_NONE, BLOB_NONE };
 	const char *wrong = NULL;
 	int r0 = blob_take(fds[0], BLOB_MAX, &b[0]);
@@ -82,7 +118,7 @@ int image_take(const int fds[static 2], const struct msg_loaded *info,
 	if (r0 < 0 || r1 < 0)
 		wrong = strerror(r0 < 0 ? -r0 : -r1);
 	else
-		wrong = image_wrong(b, generation);
+		wrong = image_wrong(b, generation, &breath);
 	if (wrong) {
 		log_warnx("load", "the loader's result is refused: %s", wrong);
 		blob_drop(&b[0]);
@@ -94,10 +130,37 @@ int image_take(const int fds[static 2], const struct msg_loaded *info,
 	return 0;
 }
 
+/* Unmap from the end, piece by piece. */
+static void image_shrink(struct blob *b, const struct breath *breath)
+{
+	while (b->data && b->len > SLICE) {
+		size_t keep = (b->len - 1) / SLICE * SLICE;
+
+		if (munmap((char *)(uintptr_t)b->data + keep, b->len - keep) < 0)
+			return;
+		b->len = keep;
+		breathe(breath);
+	}
+}
+
+void image_drop_calmly(struct image *i, image_breathe_fn *f, void *arg)
+{
+	const struct breath breath = { f, arg };
+
+	image_shrink(&i->blob[0], &breath);
+	image_shrink(&i->blob[1], &breath);
+	for (int k = 0; k < 2; k++) {
+		blob_drop(&i->blob[k]);
+		breathe(&breath);
+	}
+	image_drop(i);
+}
+
 void image_drop(struct image *i)
 {
 	blob_drop(&i->blob[0]);
 	blob_drop(&i->blob[1]);
+	free(i->made);
 	*i = (struct image)IMAGE_NONE;
 }
 
@@ -118,7 +181,7 @@ static int image_write(int fd, const void *data, size_t len)
 	return 0;
 }
 
-int image_save(int dir_fd, const struct image *i)
+int image_save_as(int dir_fd, const char *name, const struct image *i)
 {
 	struct image_head h;
 	int fd, r;
@@ -140,13 +203,33 @@ int image_save(int dir_fd, const struct image *i)
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
 	close(fd);
-	if (r == 0 && renameat(dir_fd, IMAGE_TMP, dir_fd, IMAGE_FILE) < 0)
+	if (r == 0 && renameat(dir_fd, IMAGE_TMP, dir_fd, name) < 0)
 		r = -errno;
 	if (r < 0) {
 		unlinkat(dir_fd, IMAGE_TMP, 0);
 		return r;
 	}
 	return fsync(dir_fd) < 0 ? -errno : 0;
+}
+
+/* One that is there stays there until the new one takes its place. */
+static void image_keep(int dir_fd)
+{
+	unlinkat(dir_fd, IMAGE_LINK, 0);
+	if (linkat(dir_fd, IMAGE_GOOD, dir_fd, IMAGE_LINK, 0) < 0 ||
+	    renameat(dir_fd, IMAGE_LINK, dir_fd, IMAGE_PREVIOUS) < 0)
+		log_warn("reload", "the policy before can't be kept for a rollback");
+}
+
+int image_save(int dir_fd, const struct image *i)
+{
+	struct image old = IMAGE_NONE;
+	uint8_t digest[FS_DIGEST_LEN];
+
+	if (image_peek(dir_fd, IMAGE_GOOD, &old, digest) == 0 &&
+	    memcmp(digest, i->fs->digest, sizeof(digest)) != 0)
+		image_keep(dir_fd);
+	return image_save_as(dir_fd, IMAGE_GOOD, i);
 }
 
 static int image_read(int fd, void *buf, size_t len)
@@ -187,9 +270,37 @@ static int image_lift(int fd, const struct image_head *h, struct blob *ret)
 	return r < 0 ? r : blob_take(r, BLOB_MAX, ret);
 }
 
+int image_peek(int dir_fd, const char *name, struct image *ret,
+    uint8_t ret_digest[static FS_DIGEST_LEN])
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct image_head h;
+	struct stat st;
+	struct fs fs;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = fstat(fd, &st) < 0 ? -errno : image_read(fd, &h, sizeof(h));
+	if (r == 0)
+		r = image_head_ok(&h, &st) ? image_read(fd, &fs, sizeof(fs)) : -EBADMSG;
+	close(fd);
+	if (r < 0)
+		return r;
+	*ret = (struct image){ .blob = { BLOB_NONE, BLOB_NONE }, .info = h.info,
+		.generation = h.generation, .applied_at = h.applied_at };
+	memcpy(ret_digest, fs.digest, sizeof(fs.digest));
+	return 0;
+}
+
 int image_restore(int dir_fd, struct image *ret)
 {
-	int fd = openat(dir_fd, IMAGE_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	return image_restore_from(dir_fd, IMAGE_GOOD, ret);
+}
+
+int image_restore_from(int dir_fd, const char *name, struct image *ret)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct blob b = BLOB_NONE;
 	struct image_head h;
 	struct stat st;
@@ -203,11 +314,13 @@ int image_restore(int dir_fd, struct image *ret)
 	close(fd);
 	if (r < 0)
 		return r;
-	if (image_fs_wrong(&b)) {
+	if (image_fs_wrong(&b, NULL)) {
 		blob_drop(&b);
 		return -EBADMSG;
 	}
 	*ret = (struct image){ .blob = { b, BLOB_NONE }, .fs = b.data, .info = h.info,
 		.generation = h.generation, .applied_at = h.applied_at, .restored = true };
+	if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 022) != 0)
+		memset(ret->info.key, 0, sizeof(ret->info.key)); /* the tree is read */
 	return 0;
 }

@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "enforcer/health.h"
 #include "enforcer/roles.h"
 #include "enforcer/state.h"
 
@@ -94,6 +95,7 @@ static void links_changed(void *arg, int fd, uint32_t events)
 	(void)events;
 	while ((n = recv(fd, buf, sizeof(buf), 0)) > 0 || (n < 0 && errno == ENOBUFS))
 		;
+	health_soon(e);
 	if (loop_rearm(e->links.timer, LINKS_SETTLE_MS) < 0)
 		log_warnx("roles", "no timer: an interface that comes is not watched");
 }

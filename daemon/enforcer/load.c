@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "enforcer/load.h"
+#include "enforcer/request.h"
 #include "enforcer/state.h"
 #include "priv/proc.h"
 
@@ -75,13 +76,18 @@ static void load_take(struct load *l, const struct msg_hdr *hdr,
 	struct load_result *r = &l->result;
 
 	l->answered = true;
+	if (hdr->type == MSG_LOAD_SAME) {
+		r->same = true;
+		return;
+	}
 	r->info = body->loaded;
 	if (hdr->type == MSG_LOAD_FAILED) {
 		r->diag_fd = fds[0];
 		return;
 	}
 	r->diag_fd = fds[2];
-	r->ok = image_take(fds, &r->info, r->ask.msg.generation, &r->image) == 0;
+	r->ok = image_take(fds, &r->info, r->ask.msg.generation, &r->image,
+	    request_breathe, l->e) == 0;
 }
 
 static void load_on_io(void *arg, int fd, uint32_t events)

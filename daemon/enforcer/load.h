@@ -16,13 +16,18 @@ enum { LOAD_TIMEOUT_S = 90 }; /* of wall time; CPU time is limited by priv/proc.
 struct load_ask {
 	uint32_t id;    /* of the request that wants it; 0: nobody waits for an answer */
 	bool scheduled; /* because a rule starts or ends: nothing is said if all is well */
+	bool keep_key;  /* the image is what the tree was found to be */
+	bool hold;      /* the tree is not to be taken at the next start */
+	uint8_t deed;   /* enum policy_deed, of what it becomes */
 	uint64_t since_us; /* clock_mono_us() when it was asked for */
+	struct msg_reload want; /* all zero: nothing of it */
 	struct msg_load msg;
 };
 
 struct load_result {
 	struct load_ask ask;
 	bool ok;               /* image is set: the receiver's */
+	bool same;             /* the tree is what ask.msg.key was made from */
 	struct image image;
 	struct msg_loaded info;
 	int diag_fd;           /* diagnostics as JSON lines, or -1; load.c closes it */

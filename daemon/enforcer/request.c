@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include <cordon/flowspace.h>
 #include <cordon/ruleset.h>
@@ -10,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "enforcer/blocks.h"
+#include "enforcer/counting.h"
 #include "enforcer/health.h"
 #include "enforcer/queue.h"
 #include "enforcer/reload.h"
@@ -57,6 +59,12 @@ static const char *request_why(enum msg_code code)
 		return "the policy has errors";
 	case MSG_E_KERNEL:
 		return "the kernel refused";
+	case MSG_E_LOCKOUT:
+		return "it would cut off the session that asks";
+	case MSG_E_TRIAL:
+		return "a policy waits to be confirmed";
+	case MSG_E_STATE:
+		return "the state directory can't be written";
 	case MSG_E_BUSY:
 		return "another load is running";
 	}
@@ -193,6 +201,7 @@ static void request_status(struct child *c, uint32_t id, const union msg_body *b
 	for (int i = 0; i < ROLE_COUNT; i++)
 		s.restarts[i] = e->child[i].restarts;
 	memcpy(s.commit, e->live.info.commit, sizeof(s.commit));
+	trial_status(e, &s);
 	if (blocks_each(e->nft, request_count_block, &s.blocks) < 0 ||
 	    nft_counters(e->nft, request_count_denied, &s) < 0)
 		log_warnx("status", "the kernel does not list its table");
@@ -201,7 +210,19 @@ static void request_status(struct child *c, uint32_t id, const union msg_body *b
 
 static void request_reload(struct child *c, uint32_t id, const union msg_body *body)
 {
-	reload_ask(c->e, id, body->reload.commit);
+	reload_ask(c->e, id, &body->reload);
+}
+
+static void request_trial_ok(struct child *c, uint32_t id, const union msg_body *body)
+{
+	(void)body;
+	trial_confirm(c->e, id);
+}
+
+static void request_trial_back(struct child *c, uint32_t id, const union msg_body *body)
+{
+	(void)body;
+	trial_rollback(c->e, id);
 }
 
 static void request_log_reopen(struct child *c, uint32_t id, const union msg_body *body)
@@ -209,6 +230,12 @@ static void request_log_reopen(struct child *c, uint32_t id, const union msg_bod
 	(void)id;
 	(void)body;
 	roles_log_file(c->e);
+}
+
+static void request_told(struct child *c, uint32_t id, const union msg_body *body)
+{
+	(void)id;
+	counting_told(c->e, &body->sum);
 }
 
 typedef void request_fn(struct child *c, uint32_t id, const union msg_body *body);
@@ -219,7 +246,10 @@ static request_fn *const request_table[MSG_TYPES] = {
 	[MSG_LIST_BLOCKS] = request_list,
 	[MSG_GET_STATUS] = request_status,
 	[MSG_RELOAD] = request_reload,
+	[MSG_TRIAL_OK] = request_trial_ok,
+	[MSG_TRIAL_BACK] = request_trial_back,
 	[MSG_LOG_REOPEN] = request_log_reopen,
+	[MSG_TOLD] = request_told,
 };
 
 /* MSG_READY comes first, and once. */
@@ -237,6 +267,34 @@ static void request_one(struct child *c, const struct msg_hdr *hdr,
 		roles_kill(c, "asked for what it may not ask now");
 	else
 		f(c, hdr->id, body);
+}
+
+/* The next message of the channel is about a block. */
+static bool request_is_block(int fd)
+{
+	struct msg_hdr hdr;
+
+	return recv(fd, &hdr, sizeof(hdr), MSG_PEEK | MSG_DONTWAIT) == (ssize_t)sizeof(hdr) &&
+	    (hdr.type == MSG_BLOCK || hdr.type == MSG_UNBLOCK);
+}
+
+void request_breathe(void *enforcer)
+{
+	struct enforcer *e = enforcer;
+
+	for (int role = 0; role < ROLE_COUNT; role++) {
+		struct child *c = &e->child[role];
+		struct msg_hdr hdr;
+		union msg_body body;
+		int fds[3];
+
+		for (int i = 0; i < REQUEST_TURN && c->io && c->ready; i++) {
+			if (!request_is_block(c->fd) || msg_recv(c->fd, c->role,
+				ROLE_ENFORCER, &hdr, &body, fds) != 1)
+				break; /* the loop deals with it */
+			request_one(c, &hdr, &body);
+		}
+	}
 }
 
 void request_on_io(void *child, int fd, uint32_t events)

@@ -14,6 +14,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "enforcer/counting.h"
+#include "enforcer/guards.h"
 #include "enforcer/health.h"
 #include "enforcer/links.h"
 #include "enforcer/queue.h"
@@ -114,6 +116,8 @@ static void roles_send_policy(struct enforcer *e)
 	memcpy(p.digest, e->live.fs->digest, sizeof(p.digest));
 	memcpy(p.commit, e->live.info.commit, sizeof(p.commit));
 	p.restored = e->live.restored;
+	p.deed = e->deed;
+	p.trial_s = trial_left_s(e);
 	roles_send(e, ROLE_ENGINE, MSG_POLICY, 0, &p, e->live.blob[0].fd);
 }
 
@@ -134,6 +138,20 @@ void roles_log_file(struct enforcer *e)
 	close(fd);
 }
 
+/* Incidents, causes of blocks, observed flows: the engine alone knows what they mean. */
+static void roles_state_file(struct enforcer *e)
+{
+	int fd = openat(e->state_fd, "engine-state",
+	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+
+	if (fd < 0) {
+		log_warn("roles", "the engine can't keep its state");
+		return;
+	}
+	roles_send(e, ROLE_ENGINE, MSG_STATE_FD, 0, NULL, fd);
+	close(fd);
+}
+
 /* What a role needs to know at its start. */
 static void roles_brief(struct child *c)
 {
@@ -141,12 +159,16 @@ static void roles_brief(struct child *c)
 
 	if (c->role == ROLE_ENGINE) {
 		roles_log_file(e);
+		roles_state_file(e);
 		roles_send_policy(e);
+		health_brief(e);
+		counting_brief(e);
 		return;
 	}
 	roles_sensor_config(e, &e->sensor_config);
 	links_found(e);
 	roles_send(e, ROLE_SENSOR, MSG_SENSOR_CONFIG, 0, &e->sensor_config, -1);
+	guards_brief(e);
 }
 
 void roles_policy(struct enforcer *e)
@@ -159,8 +181,12 @@ void roles_policy(struct enforcer *e)
 		roles_send_policy(e);
 	}
 	roles_sensor_config(e, &now);
-	if (!sensor->pid || memcmp(&now, &e->sensor_config, sizeof(now)) == 0)
+	if (!sensor->pid)
 		return;
+	if (memcmp(&now, &e->sensor_config, sizeof(now)) == 0) {
+		guards_brief(e);
+		return;
+	}
 	/* Its rights to open interfaces are gone: a new one takes over. */
 	log_info("roles", "the sensor's interfaces changed: starting another");
 	roles_restart(e, ROLE_SENSOR);
@@ -205,6 +231,8 @@ static void roles_forget(struct child *c)
 	loop_del(&c->io);
 	loop_del(&c->watch);
 	queue_clear(c);
+	if (c->role == ROLE_ENGINE)
+		counting_drain(c);
 	roles_close(&c->fd);
 	roles_close(&roles_peer(c)->spare); /* its other end died with this one */
 	c->pid = 0;

@@ -10,12 +10,14 @@
 #include "enforcer/enforcer.h"
 #include "enforcer/guard.h"
 #include "enforcer/image.h"
+#include "enforcer/trial.h"
+#include "nft/nft.h"
 #include "priv/msg.h"
 
+struct counting;
 struct load;
 struct loop;
 struct loop_source;
-struct nft;
 struct queued;
 
 /* A running sensor or engine. */
@@ -34,6 +36,8 @@ struct child {
 	struct enforcer *e;
 };
 
+enum { FINDINGS_MAX = 64, FOREIGN_MAX = 16 };
+
 struct enforcer {
 	const struct enforcer_opts *o;
 	struct loop *loop;
@@ -43,6 +47,9 @@ struct enforcer {
 	struct image live;      /* what the kernel has; live.fs NULL: nothing yet */
 	int64_t next_change;    /* seconds UTC, FS_FOREVER */
 	bool owned;             /* of the last nft_apply() */
+	bool saved;             /* live is the last good one on disk */
+	enum policy_deed deed;  /* what live became */
+	struct trial trial;
 	struct load *load;      /* the loader that runs, or NULL */
 	bool again;             /* reload once it is done */
 	int start_status;       /* exit status a failed first load would have */
@@ -59,6 +66,19 @@ struct enforcer {
 		unsigned index[MSG_IFACES_MAX]; /* what the running sensor found */
 		struct loop_source *io, *timer;
 	} links;
+	struct {
+		struct msg_finding now[FINDINGS_MAX]; /* that the engine was told of */
+		size_t n;
+		struct { /* kept until the kernel's generation changes */
+			enum nft_foreign what;
+			uint8_t family;
+			char table[64];
+		} foreign[FOREIGN_MAX];
+		size_t nforeign;
+		uint32_t nft_generation;
+		struct loop_source *timer;
+	} health;
+	struct counting *counting; /* NULL: not yet */
 	bool serving, stopping;
 	struct loop_source *change_timer, *watch_timer;
 };

@@ -10,13 +10,12 @@
 #include <cordon/flowspace.h>
 
 #include "base/clock.h"
+#include "engine/control_policy.h"
 #include "engine/state.h"
 
 enum {
 	WAIT_MS = 5000,
-	RELOAD_WAIT_MS = 120000,
 	INCIDENTS_SHOWN = 50,
-	DIAG_MAX_BYTES = 1 << 20,
 	TTL_MAX_S = 30 * 86400
 };
 
@@ -44,16 +43,37 @@ static json_t *time_or_null(int64_t seconds)
 	return seconds ? json_string(event_time(seconds * 1000000, buf)) : json_null();
 }
 
+static const char *hex_of(const uint8_t digest[static 32], char ret[static 65])
+{
+	for (size_t i = 0; i < 32; i++)
+		snprintf(ret + 2 * i, 3, "%02x", digest[i]);
+	return ret;
+}
+
+/* The policy that `rollback`, or a confirm that does not come, returns to. */
+static json_t *back_status(const struct msg_status *s)
+{
+	char hex[65];
+
+	return !s->back ? json_null() :
+	    json_pack("{s:s, s:o, s:o}", "digest", hex_of(s->back_digest, hex), "commit",
+		event_text_or_null(s->back_commit), "applied",
+		time_or_null(s->back_applied_at));
+}
+
 static json_t *policy_status(const struct engine *g, const struct msg_status *s)
 {
 	const struct generation *now = &g->policies.now;
 	char hex[65] = "";
 
-	for (size_t i = 0; now->fs && i < 32; i++)
-		snprintf(hex + 2 * i, 3, "%02x", now->policy.digest[i]);
-	return json_pack("{s:o, s:o, s:i, s:o, s:b}", "digest", event_text_or_null(hex),
-	    "commit", event_text_or_null(s->commit), "generation", (int)s->generation,
-	    "applied", time_or_null(s->applied_at), "restored", now->restored);
+	if (now->fs)
+		hex_of(now->policy.digest, hex);
+	return json_pack("{s:o, s:o, s:i, s:o, s:b, s:b, s:o, s:o}", "digest",
+	    event_text_or_null(hex), "commit", event_text_or_null(s->commit), "generation",
+	    (int)s->generation, "applied", time_or_null(s->applied_at), "restored",
+	    now->restored, "held", s->held != 0, "confirm_s",
+	    s->trial_s ? json_integer(s->trial_s) : json_null(), "rollback_to",
+	    back_status(s));
 }
 
 static json_t *hosts_status(const struct engine *g)
@@ -122,14 +142,36 @@ static json_t *engine_status(const struct engine *g, const struct msg_status *s)
 	    "sinks", sinks_status(g));
 }
 
+static json_t *findings_status(const struct engine *g)
+{
+	static const char *const severities[FINDING_SEVERITIES] = {
+		[FINDING_NOTE] = "note",
+		[FINDING_WARNING] = "warning",
+		[FINDING_CRITICAL] = "critical",
+	};
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < g->nfindings; i++) {
+		const struct msg_finding *f = &g->finding[i];
+
+		json_array_append_new(list,
+		    json_pack("{s:s, s:s, s:o, s:s, s:s, s:o}", "finding", f->word,
+			"severity", severities[f->severity], "object",
+			event_text_or_null(f->object), "what", f->what, "mend", f->mend,
+			"since", time_or_null(f->since)));
+	}
+	return list;
+}
+
 static void answer_status(
     struct engine *g, struct client *c, const struct msg_status *s)
 {
 	control_row(
-	    c, json_pack("{s:s, s:o, s:o, s:i, s:o, s:o, s:o}", "version",
-		   CORDON_VERSION, "policy", policy_status(g, s), "hosts",
+	    c, json_pack("{s:s, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o}", "version",
+		   CORDON_VERSION, "findings", findings_status(g), "policy", policy_status(g, s), "hosts",
 		   hosts_status(g), "rules", (int)s->rules, "kernel", kernel_status(s),
-		   "sensor", sensor_status(g, s), "engine", engine_status(g, s)));
+		   "sensor", sensor_status(g, s), "engine", engine_status(g, s),
+		   "counts", account_json(g)));
 	control_end(c, 0, NULL);
 }
 
@@ -332,78 +374,17 @@ static void answer_result(struct client *c, const struct msg_result *r)
 		refuse(c, r);
 }
 
-/* ---- reload ---- */
-static void ask_reload(void *arg, struct client *c, const json_t *args)
-{
-	const char *commit = json_string_value(json_object_get(args, "commit"));
-	static const char allowed[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "abcdefghijklmnopqrstuvwxyz._-";
-	struct engine *g = arg;
-	struct msg_reload m = { 0 };
-
-	if (commit && (strlen(commit) >= sizeof(m.commit) ||
-			  commit[strspn(commit, allowed)] != '\0')) {
-		control_end(c, 2, "a commit is at most 63 of 0-9 A-Z a-z . _ -");
-		return;
-	}
-	if (commit)
-		snprintf(m.commit, sizeof(m.commit), "%s", commit);
-	wait_for(c, engine_ask(g, MSG_RELOAD, &m), RELOAD_WAIT_MS);
-}
-
-/* Diagnostics are JSON lines the loader wrote: each is parsed again before it goes
- * on, since the loader read foreign text. */
-static void relay_diagnostics(struct client *c, int fd)
-{
-	char *text = fd >= 0 ? malloc(DIAG_MAX_BYTES) : NULL, *nl, *at = text;
-	size_t len = 0;
-	ssize_t n;
-
-	while (text && len < DIAG_MAX_BYTES &&
-	       (n = pread(fd, text + len, DIAG_MAX_BYTES - len, (off_t)len)) > 0)
-		len += (size_t)n;
-	while (at && (nl = memchr(at, '\n', len - (size_t)(at - text)))) {
-		json_t *row = json_loadb(at, (size_t)(nl - at), 0, NULL);
-
-		if (json_is_object(row) && !json_object_get(row, "end"))
-			control_row(c, json_incref(row));
-		json_decref(row);
-		at = nl + 1;
-	}
-	free(text);
-}
-
-static void answer_reload(struct client *c, const struct msg_result *r, int fd)
-{
-	char text[160] = "";
-
-	control_row(
-	    c, json_pack("{s:b, s:i, s:i, s:i, s:i}", "applied", r->code == MSG_OK,
-		   "generation", (int)r->generation, "errors", (int)r->errors,
-		   "warnings", (int)r->warnings, "took_us", (int)r->took_us));
-	relay_diagnostics(c, fd);
-	if (r->code == MSG_OK)
-		control_end(c, 0, NULL);
-	else if (r->code == MSG_E_POLICY)
-		control_end(
-		    c, 1, "the policy has errors; the running ruleset was not touched");
-	else {
-		snprintf(text, sizeof(text),
-		    "%s%s%s; the running ruleset was not touched",
-		    event_reasons[engine_refusal(r)].what, r->err ? ": " : "",
-		    r->err ? strerror(r->err) : "");
-		control_end(c, 6, text);
-	}
-}
-
 const struct control_verb engine_verbs[] = {
 	{ "status", false, ask_status },
 	{ "incidents", false, ask_incidents },
 	{ "watch", false, ask_watch },
+	{ "suggest", false, ask_suggest },
 	{ "block", true, ask_block },
 	{ "blocks", false, ask_blocks },
 	{ "unblock", true, ask_unblock },
 	{ "reload", true, ask_reload },
+	{ "confirm", true, ask_confirm },
+	{ "rollback", true, ask_rollback },
 	{ 0 },
 };
 

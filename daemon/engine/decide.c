@@ -21,7 +21,7 @@ static const struct {
 };
 enum { NSPOKEN = sizeof(spoken) / sizeof(spoken[0]) };
 
-static void judge(const struct fs *fs, const struct msg_sighting *s, bool reversed,
+void decide_verdict(const struct fs *fs, const struct msg_sighting *s, bool reversed,
     struct fs_verdict *ret)
 {
 	bool icmp = s->proto == IPPROTO_ICMP || s->proto == IPPROTO_ICMPV6;
@@ -34,35 +34,6 @@ static void judge(const struct fs *fs, const struct msg_sighting *s, bool revers
 	};
 
 	fs_judge(fs, &flow, ret);
-}
-
-bool decide_reversed(const struct fs *fs, const struct msg_sighting *s)
-{
-	struct fs_verdict v;
-
-	if (s->kind == SIGHT_SPOKEN)
-		return false; /* client and server are known there */
-	if (s->proto == IPPROTO_TCP && (s->tcp_flags & TH_SYN))
-		return (s->tcp_flags & TH_ACK) != 0;
-	if (s->proto != IPPROTO_TCP && s->proto != IPPROTO_UDP)
-		return false;
-	judge(fs, s, false, &v);
-	if (v.result == FS_ALLOW)
-		return false;
-	judge(fs, s, true, &v);
-	if (v.result == FS_ALLOW)
-		return true;
-	/* Nothing allows it either way, as of a connection just cut: the lower port
-	 * names the server for people; no verdict depends on it. */
-	return s->proto == IPPROTO_TCP && s->sport < s->dport;
-}
-
-static void name_side(struct decision *d, const struct fs_side *side)
-{
-	d->host = side->host;
-	d->rule = side->match ? side->rule : FS_NONE;
-	d->side = side->dir == FS_IN ? SIDE_IN : SIDE_OUT;
-	d->mode = side->observed ? MODE_OBSERVE : MODE_ENFORCE;
 }
 
 /* The side that decided: lacking (a rule, or a grant of `bit`), and of those one
@@ -82,17 +53,125 @@ static const struct fs_side *lacking_side(const struct fs_verdict *v, uint8_t bi
 	return found;
 }
 
+/* By rules alone: what is only observed is not allowed by being let through. */
+static bool is_granted(
+    const struct fs *fs, const struct msg_sighting *s, bool reversed)
+{
+	struct fs_verdict v;
+
+	decide_verdict(fs, s, reversed, &v);
+	return s->kind == SIGHT_WOULD_DENY ? lacking_side(&v, 0) == NULL
+					   : v.result == FS_ALLOW;
+}
+
+/* The kernel's detail is an id, and this suffix where it only watched. */
+static bool detail_is(const char *detail, const char *id, const char *watched)
+{
+	size_t len = strlen(id);
+
+	return strncmp(detail, id, len) == 0 && strcmp(detail + len, watched) == 0;
+}
+
+static uint32_t guard_by_id(
+    const struct fs *fs, const char *detail, const char *watched)
+{
+	uint32_t n = fs->table[FS_GUARDS].count;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (detail_is(detail,
+			fs_str(fs, FS_AT(fs, FS_GUARDS, struct guard, i)->id), watched))
+			return i;
+	return FS_NONE;
+}
+
+/* A guard that looks at what servers say hits only that. */
+static bool is_answer(const struct fs *fs, const struct msg_sighting *s)
+{
+	uint32_t guard = guard_by_id(fs, s->detail, "");
+
+	if (guard == FS_NONE)
+		guard = guard_by_id(fs, s->detail, "-alert");
+	return guard != FS_NONE &&
+	       FS_AT(fs, FS_GUARDS, struct guard, guard)->dir == GUARD_TO_CLIENT;
+}
+
+bool decide_reversed(const struct fs *fs, const struct msg_sighting *s)
+{
+	if (s->kind == SIGHT_SPOKEN || (s->kind == SIGHT_GUARD && !s->from_nflog))
+		return false; /* client and server are known there */
+	if (s->proto == IPPROTO_TCP && (s->tcp_flags & TH_SYN))
+		return (s->tcp_flags & TH_ACK) != 0;
+	if (s->proto != IPPROTO_TCP && s->proto != IPPROTO_UDP)
+		return false;
+	if (s->kind == SIGHT_GUARD && is_answer(fs, s))
+		return true;
+	if (s->kind == SIGHT_WOULD_DENY && s->proto == IPPROTO_UDP)
+		return false; /* the kernel tells what opens */
+	if (is_granted(fs, s, false))
+		return false;
+	if (is_granted(fs, s, true))
+		return true;
+	/* Nothing allows it either way, as of a connection just cut: the lower port
+	 * names the server for people; no verdict depends on it. */
+	return s->proto == IPPROTO_TCP && s->sport < s->dport;
+}
+
+static void name_side(struct decision *d, const struct fs_side *side)
+{
+	d->host = side->host;
+	d->rule = side->match ? side->rule : FS_NONE;
+	d->side = side->dir == FS_IN ? SIDE_IN : SIDE_OUT;
+	d->mode = side->observed ? MODE_OBSERVE : MODE_ENFORCE;
+}
+
 /* Name some side where none is to blame: the server's before the client's. */
 static const struct fs_side *any_side(const struct fs_verdict *v)
 {
 	return v->nsides ? &v->side[v->nsides - 1] : NULL;
 }
 
-static void decide_denied(
-    const struct fs *fs, const struct fs_verdict *v, struct decision *d)
+/* Requirements, as the kernel's gates name them. */
+static const struct {
+	const char *detail;
+	uint8_t bit, reason, app;
+} required[] = {
+	{ "nla", FS_REQ_NLA, REASON_NLA, APP_RDP },
+	{ "smb2", FS_REQ_SMB2, REASON_SMB2, APP_SMB },
+	{ "signing", FS_REQ_SIGNING, REASON_SIGNING, APP_SMB },
+};
+
+/* A gate of the kernel's: whose rules require it, of those the side that enforces where
+ * it was denied, the one that observes where it was only told. */
+static bool decide_required(const struct fs_verdict *v, const struct msg_sighting *s,
+    struct decision *d)
+{
+	size_t row = 0, n = sizeof(required) / sizeof(required[0]);
+	const struct fs_side *found = NULL;
+
+	while (row < n && strcmp(s->detail, required[row].detail) != 0)
+		row++;
+	for (unsigned i = 0; i < v->nsides && row < n; i++) {
+		const struct fs_side *side = &v->side[i];
+		bool fits = side->observed == (s->kind == SIGHT_WOULD_DENY);
+
+		if ((side->require & required[row].bit) && (!found || fits))
+			found = side;
+	}
+	if (!found)
+		return false;
+	name_side(d, found);
+	d->reason = required[row].reason;
+	d->app = required[row].app;
+	return true;
+}
+
+static void decide_denied(const struct fs *fs, const struct fs_verdict *v,
+    const struct msg_sighting *s, struct decision *d)
 {
 	const struct fs_side *side = lacking_side(v, 0);
 
+	if (decide_required(v, s, d))
+		return;
 	if (side) {
 		name_side(d, side);
 		d->reason = fs_host(fs, side->host)->declared ? REASON_NO_RULE
@@ -117,14 +196,6 @@ static void decide_by_place(const struct fs *fs, const struct msg_sighting *s,
 	if (d->host != FS_NONE)
 		d->side = src != FS_NONE ? SIDE_OUT : SIDE_IN;
 	d->mode = MODE_ENFORCE;
-}
-
-/* The kernel's detail is an id, and this suffix where it only watched. */
-static bool detail_is(const char *detail, const char *id, const char *watched)
-{
-	size_t len = strlen(id);
-
-	return strncmp(detail, id, len) == 0 && strcmp(detail + len, watched) == 0;
 }
 
 static int spoken_row(const struct msg_sighting *s)
@@ -174,34 +245,6 @@ static void decide_exposure(
 				: ACTION_ALERT;
 }
 
-static uint32_t guard_by_id(
-    const struct fs *fs, const char *detail, const char *watched)
-{
-	uint32_t n = fs->table[FS_GUARDS].count;
-
-	for (uint32_t i = 0; i < n; i++)
-		if (detail_is(detail,
-			fs_str(fs, FS_AT(fs, FS_GUARDS, struct guard, i)->id), watched))
-			return i;
-	return FS_NONE;
-}
-
-/* What the host does about the guard at that time; OFF: it does not use it. */
-static enum fs_guard_action guard_action(
-    const struct fs *fs, uint32_t host, uint32_t guard, int64_t at)
-{
-	const struct fs_span *uses = &fs_host(fs, host)->guards;
-
-	for (uint32_t i = uses->first; i < uses->first + uses->count; i++) {
-		const struct fs_guard_use *u =
-		    FS_AT(fs, FS_GUARD_USES, struct fs_guard_use, i);
-
-		if (u->guard == guard)
-			return at < u->expires ? u->action : u->default_action;
-	}
-	return FS_GUARD_OFF;
-}
-
 /* The side whose guard did the most about it: drop before alert, enforcing before
  * observed. */
 static void decide_guard(const struct fs *fs, const struct fs_verdict *v,
@@ -209,7 +252,7 @@ static void decide_guard(const struct fs *fs, const struct fs_verdict *v,
 {
 	enum fs_guard_action action = FS_GUARD_OFF;
 	const struct fs_side *found = NULL;
-	bool watched = false;
+	bool watched = false, late = !s->from_nflog;
 
 	d->kind = EVENT_GUARD;
 	d->reason = REASON_GUARD;
@@ -220,8 +263,10 @@ static void decide_guard(const struct fs *fs, const struct fs_verdict *v,
 	}
 	for (unsigned i = 0; i < v->nsides && d->guard != FS_NONE; i++) {
 		const struct fs_side *side = &v->side[i];
-		enum fs_guard_action a =
-		    guard_action(fs, side->host, d->guard, s->time_us / 1000000);
+		const struct netaddr *peer =
+		    (side->dir == FS_IN) != d->reversed ? &s->src : &s->dst;
+		enum fs_guard_action a = fs_guard_action_of(
+		    fs, side->host, d->guard, peer, s->time_us / 1000000);
 
 		if (a > action || (a == action && found && found->observed)) {
 			action = a;
@@ -232,11 +277,14 @@ static void decide_guard(const struct fs *fs, const struct fs_verdict *v,
 		found = any_side(v);
 	if (found)
 		name_side(d, found);
+	d->tell = !late || action != FS_GUARD_OFF; /* the sensor asks for no host */
 	if (d->mode == MODE_OBSERVE && action != FS_GUARD_ALERT)
 		d->action = ACTION_WOULD_DROP;
+	else if (watched || late || action == FS_GUARD_ALERT)
+		d->action = ACTION_ALERT; /* the sensor's has passed; what comes next may not */
 	else
-		d->action =
-		    watched || action == FS_GUARD_ALERT ? ACTION_ALERT : ACTION_DROP;
+		d->action = ACTION_DROP;
+	d->shuts = late && d->mode != MODE_OBSERVE && action == FS_GUARD_DROP;
 }
 
 /* Whether the sorted, disjoint ranges at first[0..n), stride bytes apart, touch r. */
@@ -286,18 +334,16 @@ static bool block_wanted(
 	if (!s->handshake || s->proto != IPPROTO_TCP || d->mode != MODE_ENFORCE)
 		return false;
 	if (d->kind == EVENT_GUARD)
-		return (on & FS_ON_GUARD) && d->action == ACTION_DROP;
+		return (on & FS_ON_GUARD) && (d->action == ACTION_DROP || d->shuts);
 	return d->kind == EVENT_EXPOSURE && (on & FS_ON_EXPOSURE);
 }
 
-static void decide_block(
-    const struct fs *now, const struct msg_sighting *s, struct decision *d)
+void decide_shut(const struct fs *now, const struct netaddr *client, struct decision *d)
 {
 	struct msg_block *b = &d->shut;
 
-	if (!block_wanted(now, s, d))
-		return;
-	b->addr = d->reversed ? s->dst : s->src;
+	memset(b, 0, sizeof(*b));
+	b->addr = *client;
 	b->prefixlen = b->addr.v == 4 ? 32 : 64;
 	if (b->addr.v == 6 && !decide_blockable(now, &b->addr, 64))
 		b->prefixlen = 128; /* it lives beside somebody who is needed */
@@ -308,6 +354,50 @@ static void decide_block(
 	b->scope = now->settings.block_scope;
 	b->ttl_s = now->settings.block_ttl_s;
 	d->block = b->ttl_s > 0;
+}
+
+bool decide_named(const struct fs *now, const struct msg_block *b)
+{
+	struct netrange r = netrange_of_prefix(&b->addr, b->prefixlen);
+	struct fs_span last = { 0, 0 };
+
+	for (uint32_t i = 0; i < now->table[FS_RULES].count; i++) {
+		struct fs_span peers = fs_rule(now, i)->peers;
+
+		if (peers.first == last.first && peers.count == last.count)
+			continue; /* lists are stored once */
+		if (ranges_touch(fs_range(now, peers.first), sizeof(struct netrange),
+			peers.count, &r))
+			return true;
+		last = peers;
+	}
+	return false;
+}
+
+bool decide_session(const struct fs *fs, const struct msg_sighting *s, struct decision *ret)
+{
+	struct decision d;
+	struct fs_verdict v;
+
+	memset(&d, 0, sizeof(d));
+	d.tell = true;
+	d.guard = FS_NONE;
+	d.app = s->facts.app;
+	d.confidence = s->facts.confidence;
+	decide_verdict(fs, s, false, &v);
+	if (v.nsides == 0)
+		return false;
+	name_side(&d, any_side(&v));
+	for (unsigned i = 0; i < v.nsides; i++)
+		if (v.side[i].observed)
+			d.mode = MODE_OBSERVE;
+	*ret = d;
+	return true;
+}
+
+static bool is_middle(const struct msg_sighting *s)
+{
+	return s->proto == IPPROTO_TCP && (s->tcp_flags & (TH_SYN | TH_ACK)) != TH_SYN;
 }
 
 void decide(const struct fs *under, const struct fs *now, const struct msg_sighting *s,
@@ -322,15 +412,17 @@ void decide(const struct fs *under, const struct fs *now, const struct msg_sight
 	struct fs_verdict v;
 
 	d.reversed = decide_reversed(under, s);
-	judge(under, s, d.reversed, &v);
+	decide_verdict(under, s, d.reversed, &v);
 	switch ((enum sighting_kind)s->kind) {
 	case SIGHT_DENIED:
-		decide_denied(under, &v, &d);
+		decide_denied(under, &v, s, &d);
 		break;
 	case SIGHT_WOULD_DENY:
 		d.kind = EVENT_WOULD_DENY;
 		d.action = ACTION_WOULD_DROP;
-		decide_denied(under, &v, &d);
+		decide_denied(under, &v, s, &d);
+		/* a connection from before, told by an answer that a rule allows */
+		d.tell = d.reason != REASON_STATE || !is_middle(s);
 		break;
 	case SIGHT_SPOOF:
 		decide_by_place(under, s, REASON_SPOOF, &d);
@@ -350,12 +442,18 @@ void decide(const struct fs *under, const struct fs *now, const struct msg_sight
 	case SIGHT_GUARD:
 		decide_guard(under, &v, s, &d);
 		break;
+	case SIGHT_HALF_OPEN: /* nothing by itself: behaviour.c */
+		d.action = ACTION_ALERT;
+		if (v.nsides)
+			name_side(&d, any_side(&v));
+		d.tell = false;
+		break;
 	case SIGHT_KINDS:
 		d.tell = false;
 		break;
 	}
-	if (d.tell)
-		decide_block(now, s, &d);
+	if (d.tell && block_wanted(now, s, &d))
+		decide_shut(now, d.reversed ? &s->dst : &s->src, &d);
 	*ret = d;
 }
 

@@ -21,6 +21,8 @@ struct entry {
 	struct event event;
 	struct dedupe_key key;
 	uint64_t pending, due;
+	uint64_t heard, fresh; /* put in, not put in, since the kernel's last count */
+	uint64_t counted;      /* that count */
 	int64_t first_us, last_us;
 	uint32_t next, queue_next;
 };
@@ -120,7 +122,12 @@ static void entry_count(struct dedupe *d, struct entry *n, const struct event *e
 	if (n->pending == 0)
 		n->first_us = e->time_us;
 	n->pending += e->count;
+	n->heard += e->count;
 	n->last_us = e->time_us;
+	if (e->tally && !n->event.tally) {
+		n->event.tally = e->tally;
+		n->event.tally_addr = e->tally_addr;
+	}
 	d->stats.counted += e->count;
 }
 
@@ -145,11 +152,15 @@ static struct bucket *bucket_of(struct dedupe *d, const struct event *e)
 	return &d->bucket[NAMED + e->kind * ACTION_COUNT + e->action];
 }
 
-static void overflow(struct dedupe *d, const struct event *e, uint64_t mono_us)
+void dedupe_hold(struct dedupe *d, const struct event *e, uint64_t mono_us)
 {
 	struct bucket *b = bucket_of(d, e);
 	bool named = b - d->bucket < DEDUPE_BUCKETS - EVENT_KINDS * ACTION_COUNT;
 
+	d->stats.counted += e->count;
+	d->stats.overflow += e->count;
+	if (e->tally)
+		return;
 	if (b->event.count == 0) {
 		memset(&b->event, 0, sizeof(b->event));
 		b->event.kind = e->kind;
@@ -166,34 +177,87 @@ static void overflow(struct dedupe *d, const struct event *e, uint64_t mono_us)
 	}
 	b->event.count += e->count;
 	b->event.time_us = e->time_us;
-	d->stats.counted += e->count;
-	d->stats.overflow += e->count;
+}
+
+static struct entry *find(struct dedupe *d, const struct dedupe_key *key)
+{
+	for (uint32_t i = *chain_of(d, key); i != NIL; i = d->entry[i].next)
+		if (memcmp(&d->entry[i].key, key, sizeof(*key)) == 0)
+			return &d->entry[i];
+	return NULL;
+}
+
+bool dedupe_knows(struct dedupe *d, const struct event *e)
+{
+	struct dedupe_key key;
+
+	key_of(e, &key);
+	return find(d, &key) != NULL;
 }
 
 enum dedupe_answer dedupe_add(struct dedupe *d, const struct event *e, uint64_t mono_us)
 {
 	struct dedupe_key key;
+	struct entry *known;
 	uint32_t *chain, i;
 
 	key_of(e, &key);
-	chain = chain_of(d, &key);
-	for (i = *chain; i != NIL; i = d->entry[i].next) {
-		if (memcmp(&d->entry[i].key, &key, sizeof(key)) != 0)
-			continue;
-		entry_count(d, &d->entry[i], e);
+	known = find(d, &key);
+	if (known) {
+		entry_count(d, known, e);
 		return DEDUPE_COUNTED;
 	}
 	i = d->free;
 	if (i == NIL) {
-		overflow(d, e, mono_us);
+		dedupe_hold(d, e, mono_us);
 		return DEDUPE_COUNTED;
 	}
+	chain = chain_of(d, &key);
 	d->free = d->entry[i].next;
-	d->entry[i] = (struct entry){ .event = *e, .key = key, .next = *chain };
+	d->entry[i] = (struct entry){ .event = *e, .key = key, .next = *chain,
+		.heard = e->count };
 	*chain = i;
 	d->stats.entries++;
 	enqueue(d, i, mono_us + DEDUPE_PERIOD_US);
 	return DEDUPE_TELL;
+}
+
+/* An element that counts less than before is another one. */
+bool dedupe_flow(struct dedupe *d, const struct event *e, uint64_t packets)
+{
+	struct dedupe_key key;
+	struct entry *n;
+	uint64_t more;
+
+	key_of(e, &key);
+	n = find(d, &key);
+	if (!n)
+		return false;
+	more = packets < n->counted ? packets : packets - n->counted;
+	n->counted = packets;
+	n->fresh += more > n->heard ? more - n->heard : 0;
+	n->heard = 0;
+	return true;
+}
+
+void dedupe_settle(struct dedupe *d, int64_t time_us)
+{
+	for (uint32_t i = d->head; i != NIL; i = d->entry[i].queue_next) {
+		struct entry *n = &d->entry[i];
+		struct event more = n->event;
+		uint64_t heard = n->heard;
+		int64_t since;
+
+		if (n->fresh == 0)
+			continue;
+		more.count = n->fresh;
+		more.time_us = time_us;
+		n->fresh = 0;
+		since = n->pending ? n->first_us : n->last_us;
+		entry_count(d, n, &more);
+		n->first_us = since; /* the last one known is the nearest before them */
+		n->heard = heard;    /* entry_count() takes them for some that were put in */
+	}
 }
 
 static void tell_entry(struct entry *n, dedupe_tell_fn *f, void *arg)

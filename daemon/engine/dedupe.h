@@ -3,6 +3,7 @@
 #ifndef ENGINE_DEDUPE_H
 #define ENGINE_DEDUPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,19 @@ void dedupe_free(struct dedupe *d);
  * never goes back. */
 enum dedupe_answer { DEDUPE_TELL, DEDUPE_COUNTED };
 enum dedupe_answer dedupe_add(struct dedupe *d, const struct event *e, uint64_t mono_us);
+
+/* Whether the flow of e is in the table. */
+bool dedupe_knows(struct dedupe *d, const struct event *e);
+/* Put in e without telling it: it is counted like one beyond the table.  What the kernel
+ * counts by host (e->tally) is not kept here: engine/ledger.h tells the rest of that. */
+void dedupe_hold(struct dedupe *d, const struct event *e, uint64_t mono_us);
+
+/* The kernel counted `packets` of a flow since its element is there, those included that
+ * were logged and put in.  e: kind, action, reason, src, dst, proto, dport.  False: the
+ * flow is not in the table.  They count from dedupe_settle() on, with the
+ * time given there (since 1970). */
+bool dedupe_flow(struct dedupe *d, const struct event *e, uint64_t packets);
+void dedupe_settle(struct dedupe *d, int64_t time_us);
 
 /* Tell what is due: f gets the flow's first event with the new count, the time of
  * its last packet and, in since_us, of the first one counted. */

@@ -48,7 +48,7 @@ static void take_policy(struct engine *g, const struct msg_policy *p, int fd)
 	}
 	sinks_enable(g->sinks, "file", *fs_str(fs, fs->settings.log_file) != '\0');
 	sinks_enable(g->sinks, "journal", fs->settings.journald);
-	engine_policy_event(g);
+	engine_policy_event(g, p->deed, p->trial_s);
 	engine_shut_list(g);
 	engine_tell_waiting(g);
 }
@@ -60,6 +60,12 @@ static void sensor_drop(struct engine *g)
 		close(g->sensor);
 	g->sensor = -1;
 	memset(&g->sensor_stats, 0, sizeof(g->sensor_stats)); /* its successor's anew */
+}
+
+static void take_stats(struct engine *g, const struct msg_sensor_stats *st)
+{
+	account_lost(g, &g->sensor_stats, st);
+	g->sensor_stats = *st;
 }
 
 /* Sightings in bounded turns, so that the enforcer is heard during a flood. */
@@ -78,7 +84,7 @@ static void sensor_ready(void *arg, int fd, uint32_t events)
 		if (hdr.type == MSG_SIGHTING)
 			engine_sighting(g, &body.sighting);
 		else if (hdr.type == MSG_SENSOR_STATS)
-			g->sensor_stats = body.sensor_stats;
+			take_stats(g, &body.sensor_stats);
 	}
 	if (r > 0 || r == -EAGAIN || r == -EINTR)
 		return;
@@ -119,12 +125,28 @@ static void from_enforcer(struct engine *g, const struct msg_hdr *hdr,
 		sinks_set_file(g->sinks, fds[0]);
 		fds[0] = -1;
 		break;
+	case MSG_STATE_FD:
+		store_take(g, fds[0]);
+		fds[0] = -1;
+		break;
 	case MSG_PEER:
 		sensor_take(g, fds[0]);
 		fds[0] = -1;
 		break;
 	case MSG_HEALTH:
 		engine_health(g, &body->health);
+		break;
+	case MSG_FLOWS:
+		account_flows(g, &body->flows);
+		break;
+	case MSG_SUMS:
+		account_sums(g, &body->sums);
+		break;
+	case MSG_COUNTED:
+		account_counted(g, &body->counted);
+		break;
+	case MSG_FINDING:
+		engine_finding(g, &body->finding);
 		break;
 	case MSG_BLOCK_ENTRY:
 		if (hdr->id == g->list_id)
@@ -149,7 +171,9 @@ static void from_enforcer(struct engine *g, const struct msg_hdr *hdr,
 	case MSG_LOAD:
 	case MSG_LOADED:
 	case MSG_LOAD_FAILED:
+	case MSG_LOAD_SAME:
 	case MSG_SENSOR_CONFIG:
+	case MSG_SENSOR_GUARD:
 	case MSG_READY:
 	case MSG_SIGHTING:
 	case MSG_SENSOR_STATS:
@@ -158,7 +182,10 @@ static void from_enforcer(struct engine *g, const struct msg_hdr *hdr,
 	case MSG_LIST_BLOCKS:
 	case MSG_GET_STATUS:
 	case MSG_RELOAD:
+	case MSG_TRIAL_OK:
+	case MSG_TRIAL_BACK:
 	case MSG_LOG_REOPEN:
+	case MSG_TOLD:
 	case MSG_TYPES:
 		break; /* msg_recv() lets none of these through */
 	}
@@ -193,6 +220,7 @@ static void tick(void *arg)
 
 	engine_shut_tick(g);
 	engine_tell_tick(g);
+	store_tick(g);
 	if (g->control)
 		control_tick(g->control);
 }
@@ -220,9 +248,15 @@ static int engine_open(struct engine *g, uid_t owner)
 	g->dedupe = dedupe_new(0);
 	g->incidents = incidents_new(g->start_us, 0);
 	g->blocks = blocklist_new();
+	g->scans = scans_new();
+	g->forces = forces_new();
+	g->identities = identities_new();
+	g->watched = watched_new(0);
+	g->store = store_new();
 	g->sinks = sinks_new();
 	if (!g->loop || !g->early || !g->openings || !g->dedupe || !g->incidents ||
-	    !g->blocks || !g->sinks)
+	    !g->blocks || !g->sinks || account_open(&g->account) < 0 || !g->scans || !g->forces || !g->identities ||
+	    !g->watched || !g->store)
 		return -1;
 	if (is_open(ROLE_FD_EXTRA)) {
 		g->control =
@@ -245,15 +279,23 @@ static void engine_close(struct engine *g)
 	engine_tell_rest(g);
 	dedupe_flush(g->dedupe, engine_tell_counted, g);
 	sinks_flush(g->sinks);
+	account_flush(g);
+	store_save(g);
 	control_free(g->control);
 	sensor_drop(g);
 	loop_del(&g->parent_source);
 	loop_del(&g->wait_timer);
 	loop_free(g->loop);
 	sinks_free(g->sinks);
+	store_free(g->store);
+	watched_free(g->watched);
+	identities_free(g->identities);
+	forces_free(g->forces);
+	scans_free(g->scans);
 	blocklist_free(g->blocks);
 	incidents_free(g->incidents);
 	dedupe_free(g->dedupe);
+	account_close(&g->account);
 	openings_free(g->openings);
 	early_free(g->early);
 	generations_free(&g->policies);

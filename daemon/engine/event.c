@@ -168,6 +168,26 @@ static json_t *cve_json(const struct event *e)
 	return a;
 }
 
+static const char *const shapes[SHAPE_COUNT] = { NULL, "vertical", "horizontal", "mixed",
+	"slow", "smb", "rdp" };
+
+static json_t *behaviour_json(const struct event *e)
+{
+	const struct event_behaviour *b = &e->behaviour;
+	json_t *o = json_pack("{s:o, s:i, s:i, s:I}", "shape",
+	    event_text_or_null(shapes[b->shape]), "targets", (int)b->targets, "within_s",
+	    (int)b->window_s, "packets", (json_int_t)b->packets);
+
+	if (e->kind == EVENT_SCAN) {
+		set(o, "hosts", json_integer(b->hosts));
+		set(o, "ports", json_integer(b->ports));
+	} else {
+		set(o, "failures", json_integer(b->failures));
+		set(o, "attempts", json_integer(b->attempts));
+	}
+	return o;
+}
+
 static const char *const confidences[] = { NULL, "handshake", "dialog" };
 
 static json_t *cordon_json(const struct event *e)
@@ -193,11 +213,13 @@ static json_t *cordon_json(const struct event *e)
 	if (e->since_us)
 		set(o, "since", json_string(event_time(e->since_us, buf)));
 	if (e->guard[0])
-		set(o, "guard", text(e->guard));
+		set(o, e->kind == EVENT_HEALTH ? "finding" : "guard", text(e->guard));
 	if (e->note[0])
 		set(o, "note", text(e->note));
 	if (e->has_block)
 		set(o, "block", block_json(e));
+	if (e->behaviour.window_s)
+		set(o, "behaviour", behaviour_json(e));
 	return o;
 }
 

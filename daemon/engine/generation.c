@@ -31,8 +31,12 @@ int generations_take(struct generations *g, const struct msg_policy *p, int fd)
 	memcpy(new.policy.digest, p->digest, sizeof(new.policy.digest));
 	memcpy(new.policy.commit, p->commit, sizeof(new.policy.commit));
 	new.policy.generation = p->generation;
-	generation_drop(&g->before);
-	g->before = g->now;
+	if (g->now.fs && g->now.policy.generation == p->generation) {
+		generation_drop(&g->now); /* the same again: it was confirmed */
+	} else {
+		generation_drop(&g->before);
+		g->before = g->now;
+	}
 	g->now = new;
 	return 0;
 }

@@ -13,12 +13,7 @@ enum { NIL = UINT32_MAX };
 
 /* In the list of all by age of the last event: newer, older.  chain: of its hash. */
 struct incident {
-	char id[EVENT_INCIDENT_LEN];
-	uint8_t kind, block; /* enum event_kind, enum incident_block */
-	struct netaddr source;
-	struct event last; /* of which host, rule, flow, reason are shown */
-	int64_t first_us, last_us;
-	uint64_t events, packets;
+	struct incident_kept k; /* of `last` host, rule, flow, reason are shown */
 	uint32_t chain, newer, older;
 };
 
@@ -102,7 +97,7 @@ static void list_front(struct incidents *t, uint32_t i)
 static void chain_remove(struct incidents *t, uint32_t i)
 {
 	const struct incident *n = &t->at[i];
-	uint32_t *link = chain_of(t, n->kind, &n->source, n->last.host);
+	uint32_t *link = chain_of(t, n->k.kind, &n->k.source, n->k.last.host);
 
 	while (*link != NIL && *link != i)
 		link = &t->at[*link].chain;
@@ -131,9 +126,9 @@ static uint32_t incident_find(
 	for (; i != NIL; i = t->at[i].chain) {
 		const struct incident *n = &t->at[i];
 
-		if (n->kind == e->kind && netaddr_cmp(&n->source, source) == 0 &&
-		    strcmp(n->last.host, e->host) == 0 &&
-		    e->time_us - n->last_us < INCIDENT_GAP_US)
+		if (n->k.kind == e->kind && netaddr_cmp(&n->k.source, source) == 0 &&
+		    strcmp(n->k.last.host, e->host) == 0 &&
+		    e->time_us - n->k.last_us < INCIDENT_GAP_US)
 			return i;
 	}
 	return NIL;
@@ -145,13 +140,13 @@ static uint32_t incident_open(
 	uint32_t i = incident_slot(t), *chain = chain_of(t, e->kind, source, e->host);
 	struct incident *n = &t->at[i];
 
-	*n = (struct incident){ .kind = e->kind,
-		.source = *source,
-		.chain = *chain,
-		.first_us = e->since_us ? e->since_us : e->time_us };
+	*n = (struct incident){ .k = { .kind = e->kind,
+				    .source = *source,
+				    .first_us = e->since_us ? e->since_us : e->time_us },
+		.chain = *chain };
 	*chain = i;
 	snprintf(
-	    n->id, sizeof(n->id), "%08" PRIx32 "-%" PRIu32, t->start_s, ++t->serial);
+	    n->k.id, sizeof(n->k.id), "%08" PRIx32 "-%" PRIu32, t->start_s, ++t->serial);
 	list_front(t, i);
 	return i;
 }
@@ -177,15 +172,15 @@ static struct incident *incident_of(
 		list_unlink(t, i);
 		list_front(t, i);
 	}
-	EVENT_SET(e->incident, t->at[i].id);
+	EVENT_SET(e->incident, t->at[i].k.id);
 	return &t->at[i];
 }
 
 static void incident_last(struct incident *n, const struct event *e)
 {
-	n->last = *e;
-	if (e->time_us > n->last_us)
-		n->last_us = e->time_us;
+	n->k.last = *e;
+	if (e->time_us > n->k.last_us)
+		n->k.last_us = e->time_us;
 }
 
 void incident_note(struct incidents *t, struct event *e, const struct netaddr *source)
@@ -195,15 +190,15 @@ void incident_note(struct incidents *t, struct event *e, const struct netaddr *s
 	if (!n)
 		return;
 	incident_last(n, e);
-	n->events++;
-	n->packets += e->count;
+	n->k.events++;
+	n->k.packets += e->count;
 }
 
 void incident_begin(struct incidents *t, struct event *e, const struct netaddr *source)
 {
 	struct incident *n = incident_of(t, e, source);
 
-	if (n && n->events == 0)
+	if (n && n->k.events == 0)
 		incident_last(n, e);
 }
 
@@ -213,14 +208,14 @@ void incident_id(struct incidents *t, const struct event *e,
 	uint32_t i = incident_find(t, e, source);
 
 	if (i != NIL)
-		event_set(ret, EVENT_INCIDENT_LEN, t->at[i].id);
+		event_set(ret, EVENT_INCIDENT_LEN, t->at[i].k.id);
 }
 
 void incident_blocked(struct incidents *t, const char *id, enum incident_block state)
 {
 	for (uint32_t i = t->newest; *id && i != NIL; i = t->at[i].older)
-		if (strcmp(t->at[i].id, id) == 0) {
-			t->at[i].block = (uint8_t)state;
+		if (strcmp(t->at[i].k.id, id) == 0) {
+			t->at[i].k.block = (uint8_t)state;
 			return;
 		}
 }
@@ -235,32 +230,32 @@ static json_t *incident_json(const struct incident *n)
 {
 	char first[EVENT_TIME_LEN], last[EVENT_TIME_LEN], source[NETADDR_STRLEN];
 	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:I}",
-	    "id", n->id, "kind", event_kinds[n->kind].name, "source",
-	    netaddr_format(&n->source, source), "first", event_time(n->first_us, first),
-	    "last", event_time(n->last_us, last), "host",
-	    event_text_or_null(n->last.host), "rule", event_text_or_null(n->last.rule),
-	    "direction", event_text_or_null(event_sides[n->last.side]), "events",
-	    (json_int_t)n->events, "packets", (json_int_t)n->packets);
+	    "id", n->k.id, "kind", event_kinds[n->k.kind].name, "source",
+	    netaddr_format(&n->k.source, source), "first", event_time(n->k.first_us, first),
+	    "last", event_time(n->k.last_us, last), "host",
+	    event_text_or_null(n->k.last.host), "rule", event_text_or_null(n->k.last.rule),
+	    "direction", event_text_or_null(event_sides[n->k.last.side]), "events",
+	    (json_int_t)n->k.events, "packets", (json_int_t)n->k.packets);
 	char dst[NETADDR_STRLEN];
 
 	if (!o)
 		return NULL;
-	if (n->last.dst.v)
+	if (n->k.last.dst.v)
 		json_object_set_new(
-		    o, "dest_ip", json_string(netaddr_format(&n->last.dst, dst)));
-	json_object_set_new(o, "proto", json_integer(n->last.proto));
-	json_object_set_new(o, "dest_port", json_integer(n->last.dport));
+		    o, "dest_ip", json_string(netaddr_format(&n->k.last.dst, dst)));
+	json_object_set_new(o, "proto", json_integer(n->k.last.proto));
+	json_object_set_new(o, "dest_port", json_integer(n->k.last.dport));
 	json_object_set_new(o, "app_proto",
-	    n->last.app ? json_string(app_name(n->last.app)) : json_null());
-	json_object_set_new(o, "action", json_string(event_actions[n->last.action]));
+	    n->k.last.app ? json_string(app_name(n->k.last.app)) : json_null());
+	json_object_set_new(o, "action", json_string(event_actions[n->k.last.action]));
 	json_object_set_new(
-	    o, "reason", json_string(event_reasons[n->last.reason].name));
+	    o, "reason", json_string(event_reasons[n->k.last.reason].name));
 	json_object_set_new(o, "what",
 	    json_string(
-		n->last.title[0] ? n->last.title : event_reasons[n->last.reason].what));
-	json_object_set_new(o, "attack", event_text_or_null(n->last.attack));
-	json_object_set_new(o, "commit", event_text_or_null(n->last.policy.commit));
-	json_object_set_new(o, "block", event_text_or_null(block_states[n->block]));
+		n->k.last.title[0] ? n->k.last.title : event_reasons[n->k.last.reason].what));
+	json_object_set_new(o, "attack", event_text_or_null(n->k.last.attack));
+	json_object_set_new(o, "commit", event_text_or_null(n->k.last.policy.commit));
+	json_object_set_new(o, "block", event_text_or_null(block_states[n->k.block]));
 	return o;
 }
 
@@ -270,7 +265,7 @@ void incidents_list(const struct incidents *t, const char *host, uint32_t limit,
 	for (uint32_t i = t->newest; i != NIL && limit > 0; i = t->at[i].older) {
 		json_t *row;
 
-		if (host && strcmp(host, t->at[i].last.host) != 0)
+		if (host && strcmp(host, t->at[i].k.last.host) != 0)
 			continue;
 		row = incident_json(&t->at[i]);
 		if (!row)
@@ -278,4 +273,21 @@ void incidents_list(const struct incidents *t, const char *host, uint32_t limit,
 		f(arg, row);
 		limit--;
 	}
+}
+
+void incidents_each(const struct incidents *t,
+    void (*f)(void *arg, const struct incident_kept *n), void *arg)
+{
+	for (uint32_t i = t->oldest; i != NIL; i = t->at[i].newer)
+		f(arg, &t->at[i].k);
+}
+
+void incidents_restore(struct incidents *t, const struct incident_kept *kept)
+{
+	uint32_t i = incident_slot(t);
+	uint32_t *chain = chain_of(t, kept->kind, &kept->source, kept->last.host);
+
+	t->at[i] = (struct incident){ .k = *kept, .chain = *chain };
+	*chain = i;
+	list_front(t, i);
 }

@@ -46,4 +46,20 @@ void incidents_list(const struct incidents *t, const char *host, uint32_t limit,
 
 uint32_t incidents_count(const struct incidents *t);
 
+/* One as it is kept over a restart: no pointers, no indexes. */
+struct incident_kept {
+	char id[EVENT_INCIDENT_LEN];
+	uint8_t kind, block; /* enum event_kind, enum incident_block */
+	struct netaddr source;
+	struct event last;
+	int64_t first_us, last_us;
+	uint64_t events, packets;
+};
+
+/* Call f for each, the one longest quiet first. */
+void incidents_each(const struct incidents *t,
+    void (*f)(void *arg, const struct incident_kept *n), void *arg);
+/* Put one back in front of the others (event_valid(), terminated id, known kind). */
+void incidents_restore(struct incidents *t, const struct incident_kept *n);
+
 #endif

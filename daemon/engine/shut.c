@@ -89,6 +89,9 @@ enum event_reason engine_refusal(const struct msg_result *r)
 		return REASON_BUSY;
 	case MSG_OK:
 	case MSG_E_POLICY:
+	case MSG_E_LOCKOUT:
+	case MSG_E_TRIAL:
+	case MSG_E_STATE:
 	case MSG_E_KERNEL:
 		break;
 	}

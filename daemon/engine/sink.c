@@ -98,18 +98,19 @@ static void ring_copy_out(const struct sink *k, size_t skip, void *to, size_t le
 }
 
 /* Keep a record whose first `done` bytes are out already. */
-static void enqueue(struct sink *k, const char *text, size_t len, size_t done)
+static bool enqueue(struct sink *k, const char *text, size_t len, size_t done)
 {
 	uint32_t n = (uint32_t)len;
 
 	if (k->used + sizeof(n) + len > k->row->queue) {
 		k->lost++;
-		return;
+		return false;
 	}
 	if (k->used == 0)
 		k->done = done;
 	ring_copy_in(k, &n, sizeof(n));
 	ring_copy_in(k, text, len);
+	return true;
 }
 
 /* Bytes of text[0..len) that got out; sets k->err. */
@@ -159,14 +160,17 @@ void sinks_flush(struct sinks *s)
 		sink_flush(s, &s->s[i]);
 }
 
-void sinks_write(struct sinks *s, const struct event *e, const char *json, size_t len)
+bool sinks_write(struct sinks *s, const struct event *e, const char *json, size_t len)
 {
+	bool any = false, taken = false;
+
 	for (size_t i = 0; i < NSINKS; i++) {
 		struct sink *k = &s->s[i];
 		size_t n, out;
 
 		if (!k->enabled)
 			continue;
+		any = true;
 		n = k->row->render(e, json, len, s->record, sizeof(s->record));
 		if (n == 0) {
 			k->lost++;
@@ -176,9 +180,9 @@ void sinks_write(struct sinks *s, const struct event *e, const char *json, size_
 		out = k->used == 0 ? write_some(k, s->record, n) : 0;
 		if (out == n)
 			k->written++;
-		else
-			enqueue(k, s->record, n, out);
+		taken |= out == n || enqueue(k, s->record, n, out);
 	}
+	return taken || !any;
 }
 
 static bool same_file(int a, int b)

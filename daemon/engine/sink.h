@@ -41,8 +41,9 @@ void sinks_free(struct sinks *s);
 /* Which sinks the policy wants. */
 void sinks_enable(struct sinks *s, const char *name, bool enable);
 
-/* Write to every enabled sink, or queue, or count as lost; never waits. */
-void sinks_write(struct sinks *s, const struct event *e, const char *json, size_t len);
+/* Write to every enabled sink, or queue, or count as lost; never waits.  False: none of
+ * them took it (there is one). */
+bool sinks_write(struct sinks *s, const struct event *e, const char *json, size_t len);
 
 /* Try again what waits; call once a second and at the end. */
 void sinks_flush(struct sinks *s);

@@ -6,18 +6,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/account.h"
 #include "engine/blocklist.h"
+#include "engine/bruteforce.h"
 #include "engine/control.h"
 #include "engine/decide.h"
 #include "engine/dedupe.h"
 #include "engine/early.h"
 #include "engine/generation.h"
+#include "engine/identity.h"
 #include "engine/incident.h"
 #include "engine/opening.h"
+#include "engine/scan.h"
 #include "engine/sink.h"
+#include "engine/store.h"
+#include "engine/watched.h"
 
 struct loop;
 struct loop_source;
+
+enum { FINDINGS_MAX = 64 };
 
 struct engine {
 	struct loop *loop;
@@ -29,8 +37,16 @@ struct engine {
 	struct loop_source *wait_timer; /* of these two; waiting: it is armed */
 	bool waiting;
 	struct dedupe *dedupe;
+	struct account account;
 	struct incidents *incidents;
 	struct blocklist *blocks;
+	struct scans *scans;
+	struct forces *forces;
+	struct identities *identities;
+	struct watched *watched;
+	struct store *store;
+	uint64_t look_second; /* in it, `looks` scans were compared with all rules */
+	uint32_t looks;
 	struct sinks *sinks;
 	struct control *control; /* NULL: no socket was given */
 	struct msg_sensor_stats sensor_stats;
@@ -39,7 +55,10 @@ struct engine {
 	int64_t start_us;
 	uint32_t next_id, list_id;       /* list_id: of our own listing of blocks, or 0 */
 	bool list_again;
+	struct msg_finding finding[FINDINGS_MAX]; /* in force, in the enforcer's order */
+	uint32_t nfindings;
 };
+
 
 /* ---- tell.c ---- */
 /* Give e its seq and incident and write it to sinks and watchers.  facts or NULL. */
@@ -47,6 +66,8 @@ void engine_tell(struct engine *g, struct event *e, const struct flow_facts *fac
 /* An event of the gateway itself: kind, action, reason; all else empty. */
 void engine_event_init(const struct engine *g, struct event *e, enum event_kind kind,
     enum event_action action, enum event_reason reason);
+/* Tell it, or count it with what was told of its flow. */
+void engine_tell_flow(struct engine *g, struct event *e, const struct flow_facts *facts);
 /* The same for what happened to a block: behind its cause where that still waits. */
 void engine_tell_block(struct engine *g, struct event *e);
 void engine_sighting(struct engine *g, const struct msg_sighting *s);
@@ -57,7 +78,10 @@ void engine_tell_rest(struct engine *g);
 /* Openings' opening_tell_fn; arg is the engine. */
 void engine_tell_opening(void *arg, struct event *e, const struct flow_facts *facts);
 void engine_health(struct engine *g, const struct msg_health *h);
-void engine_policy_event(struct engine *g);
+/* deed: enum policy_deed. */
+void engine_policy_event(struct engine *g, uint32_t deed, uint32_t trial_s);
+/* Remember or forget it for `status`, and tell it. */
+void engine_finding(struct engine *g, const struct msg_finding *f);
 /* Once a second: what the dedupe table owes, what the sinks lost. */
 void engine_tell_tick(struct engine *g);
 /* Dedupe table's dedupe_tell_fn; arg is the engine. */
@@ -84,6 +108,8 @@ enum event_reason engine_refusal(const struct msg_result *r);
 
 /* ---- control_verbs.c ---- */
 extern const struct control_verb engine_verbs[];
+/* ---- control_suggest.c ---- */
+void ask_suggest(void *arg, struct client *c, const struct json_t *args);
 /* Hand an answer of the enforcer to the client that waits for it.  fd: diagnostics
  * or -1, stays the caller's. */
 void engine_answer(struct engine *g, enum msg_type type, uint32_t id,

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "engine/behaviour.h"
 #include "engine/state.h"
 
 static const struct netaddr *accused(const struct event *e)
@@ -19,6 +20,7 @@ void engine_tell(struct engine *g, struct event *e, const struct flow_facts *fac
 	char *line;
 
 	e->seq = ++g->seq;
+	store_touch(g->store);
 	incident_note(g->incidents, e, accused(e));
 	line = event_line(e, facts);
 	if (!line) {
@@ -26,15 +28,21 @@ void engine_tell(struct engine *g, struct event *e, const struct flow_facts *fac
 		    "events", "no memory for event %llu", (unsigned long long)e->seq);
 		return;
 	}
-	sinks_write(g->sinks, e, line, strlen(line));
+	if (sinks_write(g->sinks, e, line, strlen(line)))
+		account_written(g, e);
 	if (control_watched(g->control))
 		control_event(g->control, e->kind, e->host, line, strlen(line));
 	free(line);
 }
 
+/* What a quota holds back is told with the host's rest (engine/ledger.h). */
 void engine_tell_counted(void *arg, struct event *e)
 {
-	engine_tell(arg, e, NULL);
+	struct engine *g = arg;
+
+	if (!account_claim(g, e) || (e->tally && !account_admit(g, e)))
+		return;
+	engine_tell(g, e, NULL);
 }
 
 void engine_event_init(const struct engine *g, struct event *e, enum event_kind kind,
@@ -62,9 +70,12 @@ void engine_tell_block(struct engine *g, struct event *e)
 }
 
 /* Tell it, or count it with what was told of its flow. */
-static void tell_flow(struct engine *g, struct event *e, const struct flow_facts *facts)
+void engine_tell_flow(struct engine *g, struct event *e, const struct flow_facts *facts)
 {
-	if (dedupe_add(g->dedupe, e, clock_mono_us()) == DEDUPE_TELL)
+	if (!dedupe_knows(g->dedupe, e) && !account_admit(g, e)) {
+		dedupe_hold(g->dedupe, e, clock_mono_us());
+		incident_note(g->incidents, e, accused(e));
+	} else if (dedupe_add(g->dedupe, e, clock_mono_us()) == DEDUPE_TELL)
 		engine_tell(g, e, facts);
 	else
 		incident_id(g->incidents, e, accused(e), e->incident);
@@ -73,7 +84,7 @@ static void tell_flow(struct engine *g, struct event *e, const struct flow_facts
 void engine_tell_opening(void *arg, struct event *e, const struct flow_facts *facts)
 {
 	if (e->kind == EVENT_EXPOSURE)
-		tell_flow(arg, e, facts);
+		engine_tell_flow(arg, e, facts);
 	else
 		engine_tell(arg, e, NULL);
 }
@@ -89,7 +100,7 @@ static bool sighting_event(struct engine *g, const struct msg_sighting *s,
 	}
 	if (d->action == ACTION_DROP)
 		openings_dropped(g->openings, e);
-	tell_flow(g, e, s->facts.app ? &s->facts : NULL);
+	engine_tell_flow(g, e, s->facts.app ? &s->facts : NULL);
 	return false;
 }
 
@@ -105,18 +116,22 @@ static bool judge(struct engine *g, const struct msg_sighting *s)
 		return false; /* no policy came: the kernel denies, nothing can be named
 			       */
 	decide(under->fs, g->policies.now.fs, s, &d);
-	if (!d.tell)
+	if (!d.tell) {
+		engine_behaviour(g, under, s, &d);
 		return false;
+	}
 	if (d.block && !shut_known(g, &d.shut))
 		shut =
 		    engine_shut(g, &d.shut); /* before all else: it is what hurries */
 	decide_event(under->fs, s, &d, &e);
+	account_mark(under->fs, s, &e);
 	e.policy = under->policy;
 	later = sighting_event(g, s, &d, &e);
 	if (shut)
 		engine_shut_cause(g, shut, &e);
 	if (d.refused)
 		incident_blocked(g->incidents, e.incident, INCIDENT_REFUSED);
+	engine_behaviour(g, under, s, &d); /* what it completes is told behind it */
 	return later;
 }
 
@@ -168,8 +183,6 @@ static const enum event_reason healths[HEALTH_KINDS] = {
 	[HEALTH_RELOAD_FAILED] = REASON_RELOAD_FAILED,
 	[HEALTH_BLOCK_FULL] = REASON_FULL,
 	[HEALTH_TABLE_CHANGED] = REASON_TABLE_CHANGED,
-	[HEALTH_ADDRESS_MISMATCH] = REASON_ADDRESSES,
-	[HEALTH_FORWARDING_OFF] = REASON_FORWARDING,
 };
 
 static const char *const role_names[ROLE_COUNT] = { [ROLE_ENFORCER] = "enforcer",
@@ -190,12 +203,65 @@ void engine_health(struct engine *g, const struct msg_health *h)
 	engine_tell(g, &e, NULL);
 }
 
-void engine_policy_event(struct engine *g)
+static const enum event_reason deeds[DEEDS] = {
+	[DEED_APPLIED] = REASON_APPLIED,
+	[DEED_RESTORED] = REASON_RESTORED,
+	[DEED_TRIAL] = REASON_TRIAL,
+	[DEED_CONFIRMED] = REASON_CONFIRMED,
+	[DEED_REVERTED] = REASON_REVERTED,
+	[DEED_ROLLED_BACK] = REASON_ROLLED_BACK,
+	[DEED_REVERTED_START] = REASON_REVERTED_START,
+	[DEED_UNCHANGED] = REASON_APPLIED, /* of no event */
+};
+
+void engine_policy_event(struct engine *g, uint32_t deed, uint32_t trial_s)
 {
 	struct event e;
 
-	engine_event_init(g, &e, EVENT_POLICY, ACTION_APPLY,
-	    g->policies.now.restored ? REASON_RESTORED : REASON_APPLIED);
+	engine_event_init(g, &e, EVENT_POLICY, ACTION_APPLY, deeds[deed]);
+	if (trial_s)
+		snprintf(e.note, sizeof(e.note), "%u s are left to confirm it", trial_s);
+	engine_tell(g, &e, NULL);
+}
+
+/* Where it stands among those in force, or their number. */
+static uint32_t finding_at(const struct engine *g, const struct msg_finding *f)
+{
+	uint32_t i;
+
+	for (i = 0; i < g->nfindings; i++)
+		if (strcmp(g->finding[i].word, f->word) == 0 &&
+		    strcmp(g->finding[i].object, f->object) == 0)
+			break;
+	return i;
+}
+
+static void finding_keep(struct engine *g, const struct msg_finding *f)
+{
+	uint32_t i = finding_at(g, f);
+
+	if (f->on && i < FINDINGS_MAX) {
+		g->finding[i] = *f;
+		g->nfindings += i == g->nfindings;
+	} else if (!f->on && i < g->nfindings) {
+		g->nfindings--;
+		memmove(g->finding + i, g->finding + i + 1,
+		    (g->nfindings - i) * sizeof(*g->finding));
+	}
+}
+
+void engine_finding(struct engine *g, const struct msg_finding *f)
+{
+	struct event e;
+
+	finding_keep(g, f);
+	if (f->known)
+		return;
+	engine_event_init(g, &e, EVENT_HEALTH, ACTION_NONE,
+	    f->on ? REASON_FINDING : REASON_FINDING_OVER);
+	EVENT_SET(e.guard, f->word);
+	snprintf(e.note, sizeof(e.note), "%s%s%.*s", f->object, f->object[0] ? ": " : "",
+	    EVENT_NOTE_LEN - FINDING_OBJECT_LEN - 3, f->what);
 	engine_tell(g, &e, NULL);
 }
 
@@ -222,6 +288,7 @@ static void tell_lost(struct engine *g)
 void engine_tell_tick(struct engine *g)
 {
 	dedupe_tick(g->dedupe, clock_mono_us(), engine_tell_counted, g);
+	account_tick(g, clock_mono_us());
 	sinks_flush(g->sinks);
 	tell_lost(g);
 	if (sinks_want_file(g->sinks, clock_mono_us()))

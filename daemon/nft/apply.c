@@ -58,6 +58,7 @@ static bool same_data(const void *a, uint32_t alen, const void *b, uint32_t blen
 static bool same_set(const struct nftnl_set *a, const struct nftnl_set *b)
 {
 	static const uint16_t attr[] = { NFTNL_SET_FLAGS, NFTNL_SET_KEY_TYPE,
+		NFTNL_SET_DATA_TYPE,
 		NFTNL_SET_KEY_LEN, NFTNL_SET_DESC_SIZE };
 	uint32_t alen = 0, blen = 0;
 	const void *adata = nftnl_set_get_data(a, NFTNL_SET_USERDATA, &alen);
@@ -196,7 +197,9 @@ static int carry_over(struct plan *p, struct nft *n, struct batch *b,
 	for (uint32_t i = 0; i < p->rs->table[RS_SETS].count; i++) {
 		const struct rs_set *s = rs_set(p->rs, i);
 		const char *name = rs_str(p->rs, s->name);
-		struct nftnl_set *was = set_keeps(s) && p->set[i] == HAVE_NONE ?
+		/* flows that are counted start anew: they are logged again */
+		bool carry = set_keeps(s) && !(s->dynamic && s->timeout);
+		struct nftnl_set *was = carry && p->set[i] == HAVE_NONE ?
 		    kernel_set(k, name) : NULL;
 		struct nftnl_set *want = was == NULL ? NULL : lower_set(p->rs, s, 0);
 		struct carried *c = NULL;
@@ -309,7 +312,7 @@ static int apply_batch(struct nft *n, struct batch *b, const struct ruleset *old
 	*ret_genid = genid;
 	batch_begin(b, n, genid);
 	if (r == 1) {
-		r = diff_batch(b, old, rs, commit, st);
+		r = diff_batch(b, old, rs, commit, NULL, st);
 		if (r != 0)
 			return r < 0 ? r : 0;
 	}

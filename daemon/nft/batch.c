@@ -81,6 +81,7 @@ void batch_begin(struct batch *b, struct nft *n, uint32_t genid)
 
 	memset(b, 0, sizeof(*b));
 	b->first_seq = n->seq + 1;
+	b->one_expr = n->one_expr;
 	if (!batch_room(b)) {
 		b->failed = true;
 		return;

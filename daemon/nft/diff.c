@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { RUN = 512 }; /* elements that are compared at once */
+
 /* Two rulesets and, for each object of the old one, its index in the new one. */
 struct diff {
 	const struct ruleset *old, *rs;
@@ -14,6 +16,8 @@ struct diff {
 	struct plan plan;
 	struct batch *b;
 	struct nft_stats *st;
+	const struct set_ways *ways;
+	uint32_t head, tail; /* strings: so many bytes are alike at the start, at the end */
 };
 
 static const char *old_name(const struct ruleset *rs, enum rs_table table, uint32_t i)
@@ -41,8 +45,27 @@ static uint32_t *pair(const struct diff *d, enum rs_table table)
 	return map;
 }
 
+/* Most strings of a small change stand at the same place, or all moved alike. */
+static void same_strings(struct diff *d)
+{
+	const uint32_t na = d->old->table[RS_STRINGS].count, nb = d->rs->table[RS_STRINGS].count;
+	const char *a = rs_str(d->old, 0), *b = rs_str(d->rs, 0);
+	const uint32_t n = na < nb ? na : nb;
+
+	while (d->head < n && a[d->head] == b[d->head])
+		d->head++;
+	while (d->head > 0 && a[d->head - 1] != '\0')
+		d->head--; /* only whole ones */
+	while (d->tail < n && a[na - 1 - d->tail] == b[nb - 1 - d->tail])
+		d->tail++;
+}
+
 static bool same_str(const struct diff *d, uint32_t old, uint32_t new)
 {
+	const uint32_t na = d->old->table[RS_STRINGS].count, nb = d->rs->table[RS_STRINGS].count;
+
+	if ((old == new && old < d->head) || (na - old == nb - new && na - old <= d->tail))
+		return true;
 	return strcmp(rs_str(d->old, old), rs_str(d->rs, new)) == 0;
 }
 
@@ -93,12 +116,14 @@ static uint32_t op_refers(const struct rs_op *op, const uint32_t *set,
 	switch ((enum rs_opcode)op->code) {
 	case RS_OP_LOOKUP:
 	case RS_OP_VMAP:
+	case RS_OP_MAP:
 	case RS_OP_UPDATE:
 		return set == NULL ? op->set : mapped(set, op->set);
 	case RS_OP_COUNTER:
 		return counter == NULL ? op->set : mapped(counter, op->set);
 	case RS_OP_CMP:
 	case RS_OP_RANGE:
+	case RS_OP_PRIORITY:
 	case RS_OP_CT_STATE:
 	case RS_OP_CT_LABEL:
 	case RS_OP_SET_LABEL:
@@ -128,7 +153,8 @@ static bool same_op(const struct diff *d, const struct rs_op *a, const struct rs
 		return false;
 	return a->cmp == b->cmp && a->nfields == b->nfields &&
 	    memcmp(a->field, b->field, sizeof(a->field)) == 0 && a->negate == b->negate &&
-	    a->has_mask == b->has_mask && a->len == b->len && a->offset == b->offset &&
+	    a->has_mask == b->has_mask && a->tally == b->tally && a->len == b->len &&
+	    a->offset == b->offset &&
 	    a->arg == b->arg && a->arg2 == b->arg2 &&
 	    memcmp(a->value, b->value, sizeof(a->value)) == 0 &&
 	    memcmp(a->mask, b->mask, sizeof(a->mask)) == 0 &&
@@ -190,7 +216,8 @@ static void diff_chains(struct diff *d)
 static bool same_elem(const struct diff *d, const struct rs_set *s,
     const struct rs_elem *a, const struct rs_elem *b)
 {
-	return (!s->map || same_go(d, a->go, a->chain, b->go, b->chain)) &&
+	return (s->map != RS_MAP_VALUE || a->chain == b->chain) &&
+	    (s->map != RS_MAP_VERDICT || same_go(d, a->go, a->chain, b->go, b->chain)) &&
 	    same_str(d, a->comment, b->comment) &&
 	    (!s->interval ||
 		memcmp(rs_key(d->old, a) + s->key_len, rs_key(d->rs, b) + s->key_len,
@@ -203,10 +230,28 @@ struct elem_diff {
 	uint32_t ndel, nadd;
 };
 
+/* How many elements from x and y on are the same, as far as that is seen at a glance: at
+ * most n, whose keys stand one behind the other. */
+static uint32_t same_run(const struct diff *d, const struct rs_set *s,
+    const struct rs_elem *x, const struct rs_elem *y, uint32_t n)
+{
+	const uint32_t len = s->key_len * (s->interval ? 2u : 1u);
+	uint32_t k = 0;
+
+	while (k < n && x[k].key == x->key + k * len && y[k].key == y->key + k * len &&
+	    (s->map != RS_MAP_VALUE || x[k].chain == y[k].chain) &&
+	    (s->map != RS_MAP_VERDICT ||
+		same_go(d, x[k].go, x[k].chain, y[k].go, y[k].chain)) &&
+	    same_str(d, x[k].comment, y[k].comment))
+		k++;
+	return k > 0 && memcmp(rs_key(d->old, x), rs_key(d->rs, y), (size_t)k * len) == 0 ? k :
+											    0;
+}
+
 static int merge(const struct diff *d, const struct rs_set *a, const struct rs_set *b,
     struct elem_diff *e)
 {
-	uint32_t i = 0, j = 0;
+	uint32_t i = 0, j = 0, slow = 0;
 
 	e->ndel = e->nadd = 0;
 	e->del = calloc(a->elems.count + 1u, sizeof(*e->del));
@@ -218,10 +263,19 @@ static int merge(const struct diff *d, const struct rs_set *a, const struct rs_s
 		    RS_AT(d->old, RS_ELEMS, struct rs_elem, a->elems.first + i);
 		const struct rs_elem *y =
 		    RS_AT(d->rs, RS_ELEMS, struct rs_elem, b->elems.first + j);
-		int order = i == a->elems.count ? 1 :
-		    j == b->elems.count		? -1 :
-			memcmp(rs_key(d->old, x), rs_key(d->rs, y), a->key_len);
+		uint32_t most = a->elems.count - i < b->elems.count - j ?
+		    a->elems.count - i : b->elems.count - j;
+		uint32_t n = slow > 0 ? 0 : same_run(d, a, x, y, most < RUN ? most : RUN);
+		int order;
 
+		i += n;
+		j += n;
+		if (n > 0)
+			continue;
+		slow = slow > 0 ? slow - 1 : RUN / 16;
+		order = i == a->elems.count ? 1 :
+		    j == b->elems.count ? -1 :
+			memcmp(rs_key(d->old, x), rs_key(d->rs, y), a->key_len);
 		if (order < 0 || (order == 0 && !same_elem(d, a, x, y)))
 			e->del[e->ndel++] = a->elems.first + i;
 		if (order > 0 || (order == 0 && !same_elem(d, a, x, y)))
@@ -239,6 +293,28 @@ static void add_runs(struct diff *d, const struct rs_set *s, const struct elem_d
 			;
 		elems_add(d->b, d->rs, s, e->add[i], n);
 	}
+}
+
+int diff_count(const struct ruleset *old, const struct ruleset *rs, const struct rs_set *a,
+    const struct rs_set *b, uint32_t *ret_count)
+{
+	struct diff d = { .old = old, .rs = rs };
+	struct elem_diff e = { NULL, NULL, 0, 0 };
+	uint32_t count = UINT32_MAX;
+	int r = 0;
+
+	if (same_set(&d, a, b)) {
+		same_strings(&d);
+		r = merge(&d, a, b, &e) == -1 ? -ENOMEM : 0;
+		count = e.ndel + e.nadd;
+		if (count > 0 && a->interval)
+			count = a->elems.count + b->elems.count;
+	}
+	if (r == 0)
+		*ret_count = count;
+	free(e.del);
+	free(e.add);
+	return r;
 }
 
 static int diff_elems(struct diff *d, const struct rs_set *a, const struct rs_set *b)
@@ -275,7 +351,8 @@ static int diff_sets(struct diff *d)
 			continue;
 		b = rs_set(d->rs, d->set[i]);
 		d->plan.set[d->set[i]] = HAVE_ALL;
-		if (set_keeps(a) || (a->content_named && b->content_named))
+		if (set_keeps(a) || (a->content_named && b->content_named) ||
+		    (d->ways != NULL && d->ways->ops[d->set[i]] == 0))
 			continue;
 		if (diff_elems(d, a, b) == -1)
 			return -1;
@@ -288,7 +365,7 @@ static int diff_sets(struct diff *d)
 static void delete_old(struct diff *d)
 {
 	for (uint32_t i = 0; i < d->old->table[RS_SETS].count; i++)
-		if (d->set[i] == RS_NONE) {
+		if (d->set[i] == RS_NONE && (d->ways == NULL || !d->ways->left[i])) {
 			put_named(d->b, NFT_MSG_DELSET, OF_SET, NFTA_SET_TABLE,
 			    NFTA_SET_NAME, rs_str(d->old, rs_set(d->old, i)->name), true);
 			d->st->sets_deleted++;
@@ -320,6 +397,12 @@ static void diff_write(struct diff *d, const char *commit)
 	for (uint32_t i = 0; i < d->old->table[RS_CHAINS].count; i++)
 		if (d->chain[i] != RS_NONE)
 			d->plan.chain[d->chain[i]] = HAVE_ALL;
+	for (uint32_t i = 0; d->ways != NULL && i < d->rs->table[RS_SETS].count; i++)
+		if (d->ways->filled[i])
+			d->plan.set[i] = HAVE_ALL;
+	for (uint32_t i = 0; d->ways != NULL && i < d->rs->table[RS_CHAINS].count; i++)
+		if (d->ways->chain_filled[i])
+			d->plan.chain[i] = HAVE_ALL;
 	plan_create(&d->plan, d->b, NULL, d->st);
 	diff_chains(d);
 	if (diff_sets(d) == -1)
@@ -329,14 +412,15 @@ static void diff_write(struct diff *d, const char *commit)
 }
 
 int diff_batch(struct batch *b, const struct ruleset *old, const struct ruleset *rs,
-    const char *commit, struct nft_stats *st)
+    const char *commit, const struct set_ways *ways, struct nft_stats *st)
 {
-	struct diff d = { .old = old, .rs = rs, .b = b, .st = st };
+	struct diff d = { .old = old, .rs = rs, .b = b, .st = st, .ways = ways };
 	int r = plan_new(&d.plan, rs);
 
 	d.chain = pair(&d, RS_CHAINS);
 	d.set = pair(&d, RS_SETS);
 	d.counter = pair(&d, RS_COUNTERS);
+	same_strings(&d);
 	if (r == 0 && (d.chain == NULL || d.set == NULL || d.counter == NULL))
 		r = -ENOMEM;
 	if (r == 0 && all_same_kind(&d)) {

@@ -197,6 +197,10 @@ static void read_elem(const struct nlattr *nest, struct carried *c)
 			if (len >= sizeof(uint64_t))
 				c->timeout_ms = be64toh(mnl_attr_get_u64(attr));
 			break;
+		case NFTA_SET_ELEM_EXPR:
+		case NFTA_SET_ELEM_EXPRESSIONS:
+			c->counts = tally_of(attr, &c->packets, &c->bytes);
+			break;
 		case NFTA_SET_ELEM_EXPIRATION:
 			if (len >= sizeof(uint64_t))
 				c->expires_ms = be64toh(mnl_attr_get_u64(attr));

@@ -210,12 +210,12 @@ int nft_forget(struct nft *n, const struct ruleset *rs)
 
 	batch_begin(&b, n, 0);
 	for (uint32_t i = 0; i < rs->table[RS_SETS].count; i++)
-		if (rs_set(rs, i)->dynamic)
+		if (rs_set(rs, i)->dynamic && rs_set(rs, i)->timeout)
 			elems_flush(&b, rs, rs_set(rs, i));
 	r = batch_commit(&b, n, false, NULL);
-	batch_free(&b);
-	if (r == 0 && n->genid != 0)
+	if (r == 0 && n->genid != 0 && b.norigin > 1) /* else nothing was sent */
 		n->genid++;
+	batch_free(&b);
 	return r;
 }
 

@@ -19,6 +19,7 @@ struct lowering {
 	const struct ruleset *rs;
 	struct nftnl_rule *rule;
 	uint8_t family, l4proto; /* known; 0: any */
+	bool one_expr; /* the kernel takes one expression an element */
 	bool failed;
 };
 
@@ -58,8 +59,10 @@ static const struct field_row {
 	    0 },
 	[RS_FIB_SADDR_OIF] = { LOAD_FIB, NFT_FIB_RESULT_OIF,
 	    NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF, 4, 0, 0 },
+	[RS_PRIORITY] = { LOAD_META, NFT_META_PRIORITY, 0, 4, 0, 0 },
 	[RS_IH] = { LOAD_PAYLOAD, NFT_PAYLOAD_INNER_HEADER, 0, 0, 0, 0 },
 	[RS_TH_RAW] = { LOAD_PAYLOAD, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 0, 0, 0 },
+	[RS_NH_RAW] = { LOAD_PAYLOAD, NFT_PAYLOAD_NETWORK_HEADER, 0, 0, 0, 0 },
 };
 
 static const uint8_t cmp_of[] = {
@@ -142,22 +145,23 @@ static void put_cmp(struct lowering *l, uint32_t cmp, const void *data, uint32_t
 	nftnl_expr_set(e, NFTNL_EXPR_CMP_DATA, data, len);
 }
 
-static void put_mask(struct lowering *l, const void *mask, uint32_t len)
+static void put_mask(struct lowering *l, const void *mask, uint32_t len, uint32_t reg)
 {
 	static const uint8_t zero[16];
 	struct nftnl_expr *e = put(l, "bitwise");
 
 	if (e == NULL)
 		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, reg);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, reg);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, len);
 	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, mask, len);
 	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, zero, len);
 }
 
-static void put_hton64(struct lowering *l)
+/* Numbers of the kernel's order are compared as bytes. */
+static void put_hton(struct lowering *l, uint32_t len)
 {
 	struct nftnl_expr *e = put(l, "byteorder");
 
@@ -166,8 +170,8 @@ static void put_hton64(struct lowering *l)
 	nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_SREG, NFT_REG_1);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_DREG, NFT_REG_1);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_OP, NFT_BYTEORDER_HTON);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_LEN, 8);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_SIZE, 8);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_LEN, len);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BYTEORDER_SIZE, len);
 }
 
 /* ---- fields ---- */
@@ -231,10 +235,10 @@ static void load_key(struct lowering *l, const struct rs_op *op)
 		uint32_t len = field_row[op->field[i]].len;
 
 		load(l, op->field[i], 0, len, reg_at(at));
+		if (op->has_mask && i + 1 == op->nfields) /* a prefix of an address */
+			put_mask(l, op->mask, len, reg_at(at));
 		at += (len + 3) & ~3u;
 	}
-	if (op->has_mask) /* of a single address: blocks of a prefix */
-		put_mask(l, op->mask, field_row[op->field[0]].len);
 }
 
 static bool is_address(enum rs_field f)
@@ -269,6 +273,23 @@ static void lower_missing(struct lowering *l, const struct rs_op *op)
 	put_cmp(l, cmp_of[op->cmp], &missing, sizeof(missing));
 }
 
+/* A number of 4 or 8 bytes in the machine's order. */
+static void to_network(uint8_t *value, uint32_t len)
+{
+	uint64_t wide;
+	uint32_t narrow;
+
+	if (len == sizeof(wide)) {
+		memcpy(&wide, value, sizeof(wide));
+		wide = htobe64(wide);
+		memcpy(value, &wide, sizeof(wide));
+	} else {
+		memcpy(&narrow, value, sizeof(narrow));
+		narrow = htobe32(narrow);
+		memcpy(value, &narrow, sizeof(narrow));
+	}
+}
+
 static void lower_cmp(struct lowering *l, const struct rs_op *op)
 {
 	static const uint8_t zero[16];
@@ -288,16 +309,12 @@ static void lower_cmp(struct lowering *l, const struct rs_op *op)
 	}
 	need(l, f);
 	load(l, f, op->offset, len, NFT_REG_1);
-	if (f == RS_TIME && op->cmp > RS_NE) {
-		uint64_t t;
-
-		memcpy(&t, value, sizeof(t));
-		t = htobe64(t);
-		memcpy(value, &t, sizeof(t));
-		put_hton64(l);
+	if ((f == RS_TIME || f == RS_PRIORITY) && op->cmp > RS_NE) {
+		to_network(value, len);
+		put_hton(l, len);
 	}
 	if (mask)
-		put_mask(l, op->mask, len);
+		put_mask(l, op->mask, len, NFT_REG_1);
 	put_cmp(l, cmp_of[op->cmp], value, len);
 	if (op->cmp == RS_EQ && !mask && f == RS_NFPROTO)
 		l->family = value[0];
@@ -314,16 +331,10 @@ static void lower_range(struct lowering *l, const struct rs_op *op)
 	memcpy(hi, op->mask, sizeof(hi));
 	need(l, op->field[0]);
 	load(l, op->field[0], op->offset, op->len, NFT_REG_1);
-	if (op->field[0] == RS_TIME) {
-		uint64_t from, to;
-
-		memcpy(&from, lo, sizeof(from));
-		memcpy(&to, hi, sizeof(to));
-		from = htobe64(from);
-		to = htobe64(to);
-		memcpy(lo, &from, sizeof(from));
-		memcpy(hi, &to, sizeof(to));
-		put_hton64(l);
+	if (op->field[0] == RS_TIME || op->field[0] == RS_PRIORITY) {
+		to_network(lo, op->len);
+		to_network(hi, op->len);
+		put_hton(l, op->len);
 	}
 	if (!op->negate) {
 		put_cmp(l, NFT_CMP_GTE, lo, op->len);
@@ -356,8 +367,37 @@ static void lower_lookup(struct lowering *l, const struct rs_op *op)
 	nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, op_set(l, op));
 	if (op->code == RS_OP_VMAP)
 		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
+	else if (op->code == RS_OP_MAP)
+		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_1);
 	else if (op->negate)
 		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
+}
+
+static void put_set_priority(struct lowering *l)
+{
+	struct nftnl_expr *e = put(l, "meta");
+
+	if (e == NULL)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, NFT_META_PRIORITY);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_META_SREG, NFT_REG_1);
+}
+
+static void lower_map(struct lowering *l, const struct rs_op *op)
+{
+	lower_lookup(l, op);
+	put_set_priority(l);
+}
+
+static void lower_priority(struct lowering *l, const struct rs_op *op)
+{
+	struct nftnl_expr *e = put(l, "immediate");
+
+	if (e == NULL)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_1);
+	nftnl_expr_set(e, NFTNL_EXPR_IMM_DATA, &op->arg, sizeof(op->arg));
+	put_set_priority(l);
 }
 
 static void lower_update(struct lowering *l, const struct rs_op *op)
@@ -369,10 +409,13 @@ static void lower_update(struct lowering *l, const struct rs_op *op)
 	if (e == NULL)
 		return;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG_1);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_ADD);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP,
+	    op->tally & RS_RENEW ? NFT_DYNSET_OP_UPDATE : NFT_DYNSET_OP_ADD);
 	nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, op_set(l, op));
 	if (op->arg != 0)
 		nftnl_expr_set_u64(e, NFTNL_EXPR_DYNSET_TIMEOUT, op->arg * 1000ull);
+	if (lower_tally(e, op, l->one_expr) == -1)
+		l->failed = true;
 }
 
 static void lower_ct_state(struct lowering *l, const struct rs_op *op)
@@ -380,7 +423,7 @@ static void lower_ct_state(struct lowering *l, const struct rs_op *op)
 	const uint32_t zero = 0;
 
 	put_ct(l, NFT_CT_STATE, NFT_REG_1);
-	put_mask(l, &op->arg, 4);
+	put_mask(l, &op->arg, 4, NFT_REG_1);
 	put_cmp(l, op->negate ? NFT_CMP_EQ : NFT_CMP_NEQ, &zero, 4);
 }
 
@@ -400,7 +443,7 @@ static void lower_ct_label(struct lowering *l, const struct rs_op *op)
 
 	label_bit(op->arg, map);
 	put_ct(l, NFT_CT_LABELS, NFT_REG_1);
-	put_mask(l, map, 16);
+	put_mask(l, map, 16, NFT_REG_1);
 	put_cmp(l, op->negate ? NFT_CMP_EQ : NFT_CMP_NEQ, zero, 16);
 }
 
@@ -448,15 +491,13 @@ static void lower_log(struct lowering *l, const struct rs_op *op)
 
 static void lower_limit(struct lowering *l, const struct rs_op *op)
 {
-	struct nftnl_expr *e = put(l, "limit");
+	struct nftnl_expr *e = l->failed ? NULL :
+					   lower_limit_expr(op->arg, 1, op->arg2, op->negate);
 
 	if (e == NULL)
-		return;
-	nftnl_expr_set_u64(e, NFTNL_EXPR_LIMIT_RATE, op->arg);
-	nftnl_expr_set_u64(e, NFTNL_EXPR_LIMIT_UNIT, 1);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_BURST, op->arg2);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_FLAGS, op->negate ? NFT_LIMIT_F_INV : 0);
+		l->failed = true;
+	else
+		nftnl_rule_add_expr(l->rule, e);
 }
 
 static void lower_reset(struct lowering *l, const struct rs_op *op)
@@ -491,6 +532,8 @@ static void (*const op_row[])(struct lowering *l, const struct rs_op *op) = {
 	[RS_OP_RANGE] = lower_range,
 	[RS_OP_LOOKUP] = lower_lookup,
 	[RS_OP_VMAP] = lower_lookup,
+	[RS_OP_MAP] = lower_map,
+	[RS_OP_PRIORITY] = lower_priority,
 	[RS_OP_CT_STATE] = lower_ct_state,
 	[RS_OP_CT_LABEL] = lower_ct_label,
 	[RS_OP_SET_LABEL] = lower_set_label,
@@ -518,9 +561,10 @@ static void lower_comment(struct lowering *l, const char *comment)
 		nftnl_udata_buf_free(u);
 }
 
-struct nftnl_rule *lower_rule(const struct ruleset *rs, const struct rs_rule *r)
+struct nftnl_rule *lower_rule(const struct ruleset *rs, const struct rs_rule *r,
+    bool one_expr)
 {
-	struct lowering l = { .rs = rs, .rule = nftnl_rule_alloc() };
+	struct lowering l = { .rs = rs, .rule = nftnl_rule_alloc(), .one_expr = one_expr };
 	uint32_t count = r->ops.count;
 	struct rs_op *merged;
 

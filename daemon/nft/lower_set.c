@@ -31,6 +31,7 @@ static const struct type_row {
 	[RS_T_ICMP] = { 14, 1, ORDER_NETWORK },
 	[RS_T_ICMP6] = { 29, 1, ORDER_NETWORK },
 	[RS_T_IFNAME] = { 41, 16, ORDER_HOST },
+	[RS_T_PRIORITY] = { 23, 4, ORDER_HOST },
 };
 
 int32_t lower_verdict(uint8_t go)
@@ -76,7 +77,8 @@ static bool set_userdata(struct nftnl_udata_buf *u, const struct rs_set *s,
 	ok = nftnl_udata_put_u32(u, NFTNL_UDATA_SET_KEYBYTEORDER,
 	    s->nkeys == 1 ? type_row[s->key[0]].order : ORDER_NONE);
 	if (s->map)
-		ok &= nftnl_udata_put_u32(u, NFTNL_UDATA_SET_DATABYTEORDER, ORDER_NONE);
+		ok &= nftnl_udata_put_u32(u, NFTNL_UDATA_SET_DATABYTEORDER,
+		    s->map == RS_MAP_VALUE ? ORDER_HOST : ORDER_NONE);
 	if (s->nkeys > 1) {
 		nest = nftnl_udata_nest_start(u, NFTNL_UDATA_SET_KEY_TYPEOF);
 		ok &= nest != NULL;
@@ -118,8 +120,12 @@ struct nftnl_set *lower_set(const struct ruleset *rs, const struct rs_set *s, ui
 	nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, (uint32_t)lower_key_len(s));
 	nftnl_set_set_u32(set, NFTNL_SET_ID, id);
 	if (s->map) {
-		nftnl_set_set_u32(set, NFTNL_SET_DATA_TYPE, TYPE_VERDICT);
-		nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN, 0);
+		bool value = s->map == RS_MAP_VALUE;
+
+		nftnl_set_set_u32(set, NFTNL_SET_DATA_TYPE,
+		    value ? type_row[RS_T_PRIORITY].nft : TYPE_VERDICT);
+		nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN,
+		    value ? type_row[RS_T_PRIORITY].len : 0);
 	}
 	if (s->size != 0)
 		nftnl_set_set_u32(set, NFTNL_SET_DESC_SIZE, s->size);
@@ -292,8 +298,10 @@ static void put_elem(struct elem_writer *w, const struct rs_elem *e, bool bare)
 	}
 	nest = mnl_attr_nest_start(w->nlh, NFTA_LIST_ELEM);
 	put_value(w->nlh, NFTA_SET_ELEM_KEY, key, w->key_len);
-	if (w->set->map && !bare)
+	if (w->set->map == RS_MAP_VERDICT && !bare)
 		put_verdict(w->nlh, w->rs, e);
+	else if (w->set->map && !bare)
+		put_value(w->nlh, NFTA_SET_ELEM_DATA, &e->chain, sizeof(e->chain));
 	if (!bare)
 		put_userdata(w->nlh, rs_str(w->rs, e->comment), open);
 	mnl_attr_nest_end(w->nlh, nest);
@@ -320,7 +328,7 @@ void elems_add(struct batch *b, const struct ruleset *rs, const struct rs_set *s
 		const struct rs_elem *e = RS_AT(rs, RS_ELEMS, struct rs_elem, i);
 
 		/* nft marks the gap before the first interval */
-		if (s->interval && i == first &&
+		if (s->interval && i == s->elems.first &&
 		    memcmp(rs_key(rs, e), zero, w.key_len) != 0)
 			put_interval_end(w.nlh, zero, w.key_len);
 		put_elem(&w, e, false);
@@ -375,6 +383,8 @@ void elems_carry(struct batch *b, const char *set, const struct carried *c, size
 		if (c[i].expires_ms != 0)
 			mnl_attr_put_u64(nlh, NFTA_SET_ELEM_EXPIRATION,
 			    htobe64(c[i].expires_ms));
+		if (c[i].counts)
+			tally_put(nlh, c[i].packets, c[i].bytes);
 		mnl_attr_nest_end(nlh, nest);
 		if (nlh->nlmsg_len < MESSAGE_MAX && i + 1 < count)
 			continue;

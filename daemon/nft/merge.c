@@ -45,6 +45,8 @@ static int place(const struct rs_op *op, bool *ret_free)
 	case RS_FIB_SADDR_TYPE:
 	case RS_FIB_DADDR_TYPE:
 	case RS_FIB_SADDR_OIF:
+	case RS_PRIORITY:
+	case RS_NH_RAW:
 	case RS_NFIELDS:
 		break;
 	}

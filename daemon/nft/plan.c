@@ -58,7 +58,7 @@ static void create_counter(struct batch *b, const char *name, struct nftnl_obj *
 	nftnl_obj_free(o);
 }
 
-static void create_set(struct batch *b, const struct ruleset *rs, uint32_t i)
+void plan_set(struct batch *b, const struct ruleset *rs, uint32_t i)
 {
 	const struct rs_set *s = rs_set(rs, i);
 	const struct origin of = origin_of(OF_SET, rs_str(rs, s->name), rs_str(rs, s->comment));
@@ -93,7 +93,7 @@ void plan_chain(struct batch *b, const struct ruleset *rs,
 		nftnl_chain_free(chain);
 }
 
-static void create_rules(struct batch *b, const struct ruleset *rs,
+void plan_rules(struct batch *b, const struct ruleset *rs,
     const struct rs_chain *c, struct nft_stats *st)
 {
 	for (uint32_t i = c->rules.first; i < c->rules.first + c->rules.count; i++) {
@@ -102,7 +102,7 @@ static void create_rules(struct batch *b, const struct ruleset *rs,
 		    origin_of(OF_RULE, rs_str(rs, c->name), rs_str(rs, r->comment));
 		struct nlmsghdr *nlh = batch_message(b, NFT_MSG_NEWRULE,
 		    NLM_F_CREATE | NLM_F_APPEND, &of);
-		struct nftnl_rule *rule = nlh == NULL ? NULL : lower_rule(rs, r);
+		struct nftnl_rule *rule = nlh == NULL ? NULL : lower_rule(rs, r, b->one_expr);
 
 		if (rule == NULL) {
 			b->failed = true;
@@ -160,7 +160,7 @@ void plan_create(const struct plan *p, struct batch *b, const struct kernel *k,
 	}
 	for (uint32_t i = 0; i < rs->table[RS_SETS].count; i++)
 		if (p->set[i] == HAVE_NONE) {
-			create_set(b, rs, i);
+			plan_set(b, rs, i);
 			st->sets_added++;
 		}
 	for (uint32_t i = 0; i < rs->table[RS_CHAINS].count; i++)
@@ -177,7 +177,7 @@ void plan_fill(const struct plan *p, struct batch *b, const char *commit,
 
 	for (uint32_t i = 0; i < rs->table[RS_CHAINS].count; i++)
 		if (p->chain[i] != HAVE_ALL)
-			create_rules(b, rs, rs_chain(rs, i), st);
+			plan_rules(b, rs, rs_chain(rs, i), st);
 	for (uint32_t i = 0; i < rs->table[RS_SETS].count; i++) {
 		const struct rs_set *s = rs_set(rs, i);
 

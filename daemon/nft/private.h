@@ -39,6 +39,7 @@ struct nft {
 	struct mnl_socket *nl;
 	uint32_t seq;
 	bool can_own;     /* the kernel knows owner + persist together */
+	bool one_expr;    /* an element takes only one expression (before 5.11) */
 	bool owned;       /* the table is ours alone */
 	uint32_t genid;   /* of the kernel after our last commit, 0: not known */
 	struct known_set known[KNOWN_SETS];
@@ -70,6 +71,7 @@ struct batch {
 	struct origin *origin;
 	size_t norigin, origin_cap;
 	uint32_t first_seq;
+	bool one_expr; /* of the kernel it is for, see lower_rule() */
 	bool failed; /* out of memory: nothing will be sent */
 };
 
@@ -99,6 +101,17 @@ void sock_drain(struct nft *n);
 /* Send `len` bytes at once, the socket's buffer made as large.  0 or -errno. */
 int sock_send(struct nft *n, const void *buf, size_t len);
 
+/* ---- tally.c ---- */
+
+/* Whether an element takes a counter and a limit together, asked with a rule that is
+ * validated and thrown away. */
+bool tally_can_count(struct nft *n);
+/* Packets of the first counter among an element's expressions: attr is one of
+ * NFTA_SET_ELEM_EXPR, _EXPRESSIONS.  False: there is none. */
+bool tally_of(struct nlattr *attr, uint64_t *ret_packets, uint64_t *ret_bytes);
+/* The expression a counter starts from. */
+void tally_put(struct nlmsghdr *nlh, uint64_t packets, uint64_t bytes);
+
 /* ---- merge.c ---- */
 
 /* A copy of *count ops to free(), fewer where comparisons joined; NULL: no memory. */
@@ -106,10 +119,18 @@ struct rs_op *merge_ops(const struct rs_op *ops, uint32_t *count);
 
 /* ---- lower.c, lower_set.c: ruleset -> kernel objects; NULL: no memory ---- */
 
-struct nftnl_rule *lower_rule(const struct ruleset *rs, const struct rs_rule *r);
+/* one_expr: the kernel takes one expression an element (before 5.11). */
+struct nftnl_rule *lower_rule(const struct ruleset *rs, const struct rs_rule *r,
+    bool one_expr);
 struct nftnl_chain *lower_chain(const struct ruleset *rs, const struct rs_chain *c);
 struct nftnl_set *lower_set(const struct ruleset *rs, const struct rs_set *s,
     uint32_t id);
+/* What an element does with each packet, into a dynset expression.  A kernel that takes
+ * only one expression limits, and counts for the host alone.  0, or -1: no memory. */
+struct nftnl_expr;
+int lower_tally(struct nftnl_expr *dynset, const struct rs_op *op, bool one_expr);
+struct nftnl_expr *lower_limit_expr(uint32_t rate, uint32_t unit_s, uint32_t burst,
+    bool over);
 /* Bytes of a key in the kernel: of a single type without its padding. */
 size_t lower_key_len(const struct rs_set *s);
 
@@ -119,6 +140,8 @@ struct carried {
 	uint8_t key_len;
 	uint32_t flags; /* NFT_SET_ELEM_INTERVAL_END */
 	uint64_t timeout_ms, expires_ms;
+	uint64_t packets, bytes;
+	bool counts; /* it has a counter, with that value */
 };
 
 /* Kernel's code of an enum rs_go. */
@@ -199,6 +222,9 @@ void plan_create(const struct plan *p, struct batch *b, const struct kernel *k,
     struct nft_stats *st);
 void plan_fill(const struct plan *p, struct batch *b, const char *commit,
     struct nft_stats *st);
+void plan_set(struct batch *b, const struct ruleset *rs, uint32_t i);
+void plan_rules(struct batch *b, const struct ruleset *rs, const struct rs_chain *c,
+    struct nft_stats *st);
 /* A chain (or its new policy). */
 void plan_chain(struct batch *b, const struct ruleset *rs, const struct rs_chain *c);
 
@@ -214,9 +240,19 @@ void mark_text(char buf[static MARK_LEN], uint32_t generation, const uint8_t dig
 
 /* ---- diff.c ---- */
 
-/* Write the difference old -> rs to b.  1: done; 0: a chain or set of equal name is of
- * another kind, take the long way; -errno. */
+/* What a difference does not touch, by index: sets and chains of the new ruleset, filled
+ * already; sets of the old one, left where they are though nothing asks them. */
+struct set_ways {
+	uint8_t *filled, *chain_filled, *left;
+	const uint32_t *ops; /* of the new: elements to change, 0: as it was */
+};
+
+/* Write the difference old -> rs to b; ways NULL: touch all sets.  1: done; 0: a chain or
+ * set of equal name is of another kind, take the long way; -errno. */
 int diff_batch(struct batch *b, const struct ruleset *old, const struct ruleset *rs,
-    const char *commit, struct nft_stats *st);
+    const char *commit, const struct set_ways *ways, struct nft_stats *st);
+/* Elements that the difference between two sets adds and deletes.  0 or -errno. */
+int diff_count(const struct ruleset *old, const struct ruleset *rs, const struct rs_set *a,
+    const struct rs_set *b, uint32_t *ret_count);
 
 #endif

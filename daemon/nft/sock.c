@@ -61,6 +61,7 @@ struct nft *nft_open(void)
 	(void)mnl_socket_setsockopt(n->nl, NETLINK_CAP_ACK, &on, sizeof(on));
 	(void)mnl_socket_setsockopt(n->nl, NETLINK_EXT_ACK, &on, sizeof(on));
 	n->can_own = sock_can_own(n);
+	n->one_expr = !tally_can_count(n);
 	return n;
 }
 

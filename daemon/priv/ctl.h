@@ -16,10 +16,15 @@
  * block      {"addr": A, "ttl_s": N, "scope": S, "reason": T} the block
  * blocks     -                                            blocks: addr, ttl_s, origin, …
  * unblock    {"addr": A}                                  -
- * reload     {"commit": C}                                one object; diagnostics rows
+ * reload     {"commit": C, "confirm_s": N, "session": S,   one object, its deed may be
+ *             "force": B}                                 unchanged; diagnostics rows
+ * confirm    -                                            one object
+ * rollback   -                                            one object
  *
- * Everybody who can connect may read; block, unblock and reload need uid 0 or the
- * uid the daemon was started by (SO_PEERCRED), else exit 5. */
+ * session is the client's SSH_CONNECTION: a policy that would cut it off is refused.
+ *
+ * Everybody who can connect may read; what changes anything needs uid 0 or the uid
+ * the daemon was started by (SO_PEERCRED), else exit 5. */
 #define CTL_SOCKET   "ctl.sock"
 #define CTL_LINE_MAX 4096
 

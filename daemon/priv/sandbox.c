@@ -96,7 +96,7 @@ static const struct sandbox_row sandbox_enforcer[] = {
 	CALL(readlink), CALL(readlinkat),
 	CALL(getdents64), CALL(pread64), CALL(pwrite64), CALL(ftruncate), CALL(fsync),
 	CALL(fdatasync), CALL(rename), CALL(renameat), CALL(renameat2), CALL(unlink),
-	CALL(unlinkat), CALL(mkdir), CALL(mkdirat), CALL(chmod), CALL(fchmod),
+	CALL(unlinkat), CALL(linkat), CALL(mkdir), CALL(mkdirat), CALL(chmod), CALL(fchmod),
 	CALL(fchmodat), CALL(umask), CALL(getcwd), CALL(fadvise64), CALL(memfd_create),
 	CALL(dup), CALL(dup2), CALL(dup3), CALL(close_range), CALL(pipe2),
 	CALL(eventfd2), CALL(mmap), CALL(mprotect), CALL(ioctl),

@@ -178,6 +178,7 @@ static int tune_group(int fd, uint16_t group)
 	    htonl(CAPTURE_SNAPLEN), NFULNL_COPY_PACKET, 0};
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 	uint32_t one = htonl(1);
+	uint16_t number = htons(NFULNL_CFG_F_SEQ); /* each packet: losses show */
 
 	memset(&m, 0, sizeof(m));
 	m.h.nlmsg_len = NLMSG_LENGTH(sizeof(g));
@@ -187,6 +188,7 @@ static int tune_group(int fd, uint16_t group)
 	put_attr(&m.h, NFULA_CFG_MODE, &mode, sizeof(mode));
 	put_attr(&m.h, NFULA_CFG_QTHRESH, &one, sizeof(one));
 	put_attr(&m.h, NFULA_CFG_TIMEOUT, &one, sizeof(one));
+	put_attr(&m.h, NFULA_CFG_FLAGS, &number, sizeof(number));
 	return sendto(fd, &m, m.h.nlmsg_len, 0, (struct sockaddr *)&kernel,
 		   sizeof(kernel)) < 0
 		   ? -1

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +13,14 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "priv/drop.h"
 #include "priv/msg.h"
 #include "sensor/capture.h"
+#include "sensor/halfopen.h"
+#include "sensor/lookout.h"
 #include "sensor/nflog.h"
 #include "sensor/report.h"
 #include "wire/wire.h"
@@ -38,6 +42,8 @@ struct handle {
 struct sensor {
 	struct loop *loop;
 	struct wire *wire;
+	struct lookout *lookout;
+	struct halfopens *halfopens;
 	struct report *report;
 	struct loop_source *writable; /* while sightings wait */
 	int peer;
@@ -46,6 +52,9 @@ struct sensor {
 	unsigned nhandles, nnames;
 	struct iface_name names[FOREIGN_MAX];
 	uint64_t strange, strange_said; /* nflog packets whose prefix is not ours */
+	uint64_t nflog_lost;
+	uint32_t nflog_next;            /* number of the next packet of log_group */
+	bool nflog_counts;
 };
 
 /* ---- sightings out ---- */
@@ -99,6 +108,8 @@ static void set_iface(struct msg_sighting *m, const char *name)
 static void spoken(struct sensor *s, const struct sighting *w, const char *iface,
     const struct nflog_prefix *p)
 {
+	const char *fired[LOOKOUT_FIRED_MAX];
+	size_t nfired = lookout_fired(s->lookout, fired);
 	struct msg_sighting m;
 
 	memset(&m, 0, sizeof(m));
@@ -110,22 +121,83 @@ static void spoken(struct sensor *s, const struct sighting *w, const char *iface
 	m.proto = IPPROTO_TCP;
 	m.kind = SIGHT_SPOKEN;
 	m.from_nflog = p != NULL;
-	/* Conntrack had seen both sides, or the sensor did. */
-	m.handshake = w->tcp_handshake || (p && nflog_established(p));
+	m.handshake = w->tcp_handshake;
 	m.generation = p ? p->generation : 0;
 	m.count = 1;
 	m.facts = w->facts;
 	set_iface(&m, iface);
-	send_sighting(s, &m);
+	if (w->facts.app != APP_NONE)
+		send_sighting(s, &m);
+	m.kind = SIGHT_GUARD;
+	m.from_nflog = false;
+	for (size_t i = 0; i < nfired; i++) {
+		memset(m.detail, 0, sizeof(m.detail));
+		memcpy(m.detail, fired[i], strnlen(fired[i], sizeof(m.detail) - 1));
+		send_sighting(s, &m);
+	}
 }
 
 static void look(struct sensor *s, const struct pkt_in *pkt, const char *iface,
     const struct nflog_prefix *p)
 {
 	struct sighting w;
+	bool news = wire_packet(s->wire, pkt, &w);
+	const struct pkt_view *v;
+	enum decode how;
 
-	if (wire_packet(s->wire, pkt, &w) && w.facts.app != APP_NONE)
+	v = wire_view(s->wire, &how);
+	if (!p && how == DECODE_OK)
+		halfopen_packet(s->halfopens, v, pkt->ts_us);
+	if (news && w.facts.app != APP_NONE)
 		spoken(s, &w, iface, p);
+}
+
+/* A flood is not to keep the engine busy: so many a second, others wait. */
+static void half_open(struct sensor *s)
+{
+	enum { A_SECOND = 128 };
+	struct msg_sighting m;
+	struct halfopen h;
+
+	for (int i = 0; i < A_SECOND && halfopen_take(s->halfopens, clock_now_us(), &h); i++) {
+		memset(&m, 0, sizeof(m));
+		m.kind = SIGHT_HALF_OPEN;
+		m.time_us = h.ts_us;
+		m.src = h.src;
+		m.dst = h.dst;
+		m.sport = h.sport;
+		m.dport = h.dport;
+		m.proto = IPPROTO_TCP;
+		m.tcp_flags = TH_SYN;
+		m.count = 1;
+		send_sighting(s, &m);
+	}
+}
+
+/* The kernel numbers what it logs: what is missing did not fit into the socket. */
+static void count_lost(struct sensor *s, const struct pkt_nflog *n)
+{
+	if (!n->has_seq || n->group != s->config.log_group)
+		return;
+	if (s->nflog_counts)
+		s->nflog_lost += n->seq - s->nflog_next;
+	s->nflog_counts = true;
+	s->nflog_next = n->seq + 1;
+}
+
+static void on_packet(void *arg, const struct capture *c, const struct pkt_in *pkt);
+
+/* Whether the sender of a logged packet was seen to receive.  Conntrack is no witness: it
+ * takes data in a SYN, and acknowledgments that nobody could know, for a connection.  What
+ * the interfaces captured before this packet was logged is taken first. */
+static bool proven(struct sensor *s, const struct pkt_view *v)
+{
+	const char *why;
+
+	for (unsigned i = 0; i < s->nhandles; i++)
+		if (!capture_is_nflog(s->handle[i].capture))
+			(void)capture_read(s->handle[i].capture, on_packet, s, &why);
+	return wire_handshake(s->wire, v);
 }
 
 /* Payload of established connections only is looked at: what was merely denied would
@@ -139,6 +211,8 @@ static void logged(struct sensor *s, const struct pkt_in *read)
 	const char *iface;
 
 	decode_packet(&pkt, &v);
+	if (v.nflog.present)
+		count_lost(s, &v.nflog);
 	if (v.nflog.ts_us > 0) /* libpcap's is when it was read */
 		pkt.ts_us = v.nflog.ts_us;
 	if (!v.nflog.present || !v.nflog.prefix ||
@@ -150,6 +224,7 @@ static void logged(struct sensor *s, const struct pkt_in *read)
 	    name_of(s, v.nflog.ifindex_in ? v.nflog.ifindex_in : v.nflog.ifindex_out);
 	if (!p.copy && nflog_sighting(&p, &v, pkt.ts_us, &m)) {
 		set_iface(&m, iface);
+		m.handshake = m.handshake && proven(s, &v);
 		send_sighting(s, &m);
 	}
 	if (p.copy || nflog_established(&p))
@@ -192,7 +267,9 @@ static void on_second(void *arg)
 	wire_get_stats(s->wire, &w);
 	st.flows = w.flows;
 	st.evicted = w.flows_evicted;
+	st.nflog_lost = s->nflog_lost;
 	report_stats(s->report, &st);
+	half_open(s);
 	if (s->strange > s->strange_said) {
 		log_warnx("sensor", "%llu logged packets without a prefix of ours",
 		    (unsigned long long)(s->strange - s->strange_said));
@@ -266,6 +343,9 @@ static void on_parent(void *arg, int fd, uint32_t events)
 		loop_stop(s->loop, rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 	} else if (hdr.type == MSG_PEER) {
 		new_peer(s, fds[0]);
+	} else if (hdr.type == MSG_SENSOR_GUARD) {
+		if (!lookout_take(s->lookout, &body.sensor_guard))
+			log_warnx("sensor", "a guard came out of turn");
 	} else if (hdr.type == MSG_SENSOR_CONFIG &&
 		   !same_config(&s->config, &body.sensor_config)) {
 		log_info("sensor", "other interfaces are to be watched: starting anew");
@@ -336,8 +416,11 @@ static int sensor_init(struct sensor *s)
 	if (getrandom(&conf.seed, sizeof(conf.seed), 0) != (ssize_t)sizeof(conf.seed))
 		return -errno;
 	s->wire = wire_new(&conf);
-	if (!s->loop || !s->report || !s->wire)
+	s->lookout = lookout_new();
+	s->halfopens = halfopen_new(conf.seed);
+	if (!s->loop || !s->report || !s->wire || !s->lookout || !s->halfopens)
 		return -ENOMEM;
+	lookout_watch(s->lookout, s->wire);
 	learn_names(s);
 	open_handles(s);
 	return s->nhandles > 0 ? 0 : -ENODEV; /* blind: the enforcer tries again */

@@ -34,10 +34,12 @@ enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16, TCP_URG
 /* What DLT_NFLOG adds; nothing else of it is set unless `present`.  Pointers are borrowed from the packet; the prefix is
  * raw bytes without its NUL. */
 struct pkt_nflog {
-	bool present, has_mark;
+	bool present, has_mark, has_seq;
 	uint8_t hook; /* NF_INET_* */
 	uint8_t hwaddr_len;
 	uint16_t hw_protocol, prefix_len;
+	uint16_t group; /* and the packet's number in it */
+	uint32_t seq;
 	uint32_t mark, ifindex_in, ifindex_out;
 	const uint8_t *prefix, *hwaddr;
 	int64_t ts_us; /* 0: none given */

@@ -102,7 +102,8 @@ static enum decode link_ppp(struct cursor *c, struct pkt_view *v)
 
 /* NFULA_* of linux/netfilter/nfnetlink_log.h; numbers are in network order. */
 enum { NFULA_PACKET_HDR = 1, NFULA_MARK, NFULA_TIMESTAMP, NFULA_IFINDEX_INDEV,
-	NFULA_IFINDEX_OUTDEV, NFULA_HWADDR = 8, NFULA_PAYLOAD, NFULA_PREFIX };
+	NFULA_IFINDEX_OUTDEV, NFULA_HWADDR = 8, NFULA_PAYLOAD, NFULA_PREFIX,
+	NFULA_SEQ = 12 };
 
 static void nflog_value(struct pkt_nflog *n, uint16_t type, struct cursor val,
     struct cursor *ret_payload)
@@ -134,6 +135,10 @@ static void nflog_value(struct pkt_nflog *n, uint16_t type, struct cursor val,
 		n->hwaddr = n->hwaddr_len <= 8 ? cursor_take(&val, n->hwaddr_len) : NULL;
 		n->hwaddr_len = n->hwaddr ? n->hwaddr_len : 0;
 		break;
+	case NFULA_SEQ:
+		n->seq = cursor_be32(&val);
+		n->has_seq = cursor_ok(&val);
+		break;
 	case NFULA_PAYLOAD:
 		*ret_payload = val;
 		break;
@@ -159,7 +164,7 @@ static enum decode link_nflog(struct cursor *c, struct pkt_view *v)
 	cursor_skip(c, 1);
 	if (cursor_u8(c) != 0)
 		return DECODE_MALFORMED;
-	cursor_skip(c, 2);
+	v->nflog.group = cursor_be16(c);
 	v->nflog.present = cursor_ok(c);
 	swap = cursor_left(c) >= 4 && c->at[0] == 0 && c->at[1] >= 4;
 	while (cursor_left(c) >= 4) {

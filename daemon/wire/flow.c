@@ -4,12 +4,22 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 _Static_assert(sizeof(struct flow) == 64, "a flow is one cache line");
 
-enum { CLOCK_LOOK = 16, STALE_S = 3600 };
+enum { CLOCK_LOOK = 16, CLOCK_FAR = 64, STALE_S = 3600, HUGE_FROM = 1 << 21 };
 
-int flow_table_init(struct flow_table *t, uint32_t n, uint64_t seed)
+/* Packets jump about in the tables: with pages of 4 KB each jump walks the page table. */
+static void huge(void *block, size_t len)
+{
+	uintptr_t from = ((uintptr_t)block + 4095) & ~(uintptr_t)4095;
+
+	if (block && len >= HUGE_FROM)
+		(void)madvise((void *)from, (uintptr_t)block + len - from, MADV_HUGEPAGE);
+}
+
+int flow_table_init(struct flow_table *t, uint32_t n, uint64_t seed, bool huge_pages)
 {
 	uint32_t buckets = 16;
 
@@ -24,6 +34,11 @@ int flow_table_init(struct flow_table *t, uint32_t n, uint64_t seed)
 	if (!t->block || !t->more || !t->bucket) {
 		flow_table_fini(t);
 		return -1;
+	}
+	if (huge_pages) {
+		huge(t->block, (size_t)n * sizeof(t->flow[0]));
+		huge(t->more, n * sizeof(t->more[0]));
+		huge(t->bucket, buckets * sizeof(t->bucket[0]));
 	}
 	t->size = n;
 	t->mask = buckets - 1;
@@ -80,7 +95,7 @@ static uint64_t mix(uint64_t a, uint64_t b)
 	return (uint64_t)p ^ (uint64_t)(p >> 64);
 }
 
-static uint32_t *bucket_of(const struct flow_table *t, const struct flow *k)
+uint32_t *flow_bucket(const struct flow_table *t, const struct flow *k)
 {
 	uint64_t ports = (uint64_t)k->lo_port << 16 | k->hi_port;
 	uint64_t h = mix(k->lo[1] ^ t->seed, k->hi[1] ^ 0xa0761d6478bd642fu);
@@ -100,11 +115,32 @@ static bool same_key(const struct flow *a, const struct flow *b)
 
 uint32_t flow_find(const struct flow_table *t, const struct flow *key)
 {
-	uint32_t link = *bucket_of(t, key);
+	uint32_t link = *flow_bucket(t, key);
 
 	while (link && !same_key(&t->flow[link - 1], key))
 		link = t->flow[link - 1].next;
 	return link - 1; /* no link: FLOW_NONE */
+}
+
+uint32_t flow_take(struct flow_table *t, uint32_t *bucket, const struct flow *key)
+{
+	uint32_t *link = bucket, at;
+
+	while (*link && !same_key(&t->flow[*link - 1], key))
+		link = &t->flow[*link - 1].next;
+	at = *link;
+	if (at && link != bucket) {
+		*link = t->flow[at - 1].next;
+		t->flow[at - 1].next = *bucket;
+		*bucket = at;
+	}
+	return at - 1;
+}
+
+/* Both ends were heard of: a flood of packets with forged sources does not get there. */
+static bool answered(const struct flow *f)
+{
+	return f->flags & FLOW_ESTABLISHED || (f->packets[0] && f->packets[1]);
 }
 
 /* How much would be lost with a flow: smaller goes first. */
@@ -114,10 +150,10 @@ static uint64_t worth(const struct flow *f, uint32_t now_s)
 
 	if (f->flags & FLOW_CLOSED)
 		class = 0;
-	else if (!(f->packets[0] | f->packets[1]) || now_s - f->seen_s > STALE_S)
-		class = 1;
 	else if (f->app != APP_NONE)
 		class = 3;
+	else if (!answered(f) || now_s - f->seen_s > STALE_S)
+		class = 1;
 	return class << 32 | f->seen_s;
 }
 
@@ -127,7 +163,8 @@ uint32_t flow_choose(struct flow_table *t, uint32_t now_s, bool *ret_evict)
 	uint64_t least = UINT64_MAX, w;
 
 	*ret_evict = false;
-	for (int i = 0; i < CLOCK_LOOK; i++) {
+	/* further than usual where all that was met is worth keeping */
+	for (int i = 0; i < CLOCK_LOOK || (i < CLOCK_FAR && least >> 32 >= 2); i++) {
 		at = t->hand;
 		t->hand = t->hand + 1 < t->size ? t->hand + 1 : 0;
 		if (!(t->flow[at].flags & FLOW_IN_USE))
@@ -144,7 +181,7 @@ uint32_t flow_choose(struct flow_table *t, uint32_t now_s, bool *ret_evict)
 
 void flow_begin(struct flow_table *t, uint32_t at, const struct flow *key, int64_t ts_us)
 {
-	uint32_t *bucket = bucket_of(t, key);
+	uint32_t *bucket = flow_bucket(t, key);
 	struct flow *f = &t->flow[at];
 	struct flow_more *m = &t->more[at];
 
@@ -165,7 +202,7 @@ void flow_begin(struct flow_table *t, uint32_t at, const struct flow *key, int64
 
 void flow_end(struct flow_table *t, uint32_t at)
 {
-	uint32_t *link = bucket_of(t, &t->flow[at]);
+	uint32_t *link = flow_bucket(t, &t->flow[at]);
 
 	while (*link != at + 1)
 		link = &t->flow[*link - 1].next;

@@ -36,6 +36,7 @@ enum {
 	FLOW_START_1 = 1 << 11,
 	FLOW_WAITS_0 = 1 << 12, /* direction 0 has a stream buffer */
 	FLOW_WAITS_1 = 1 << 13,
+	FLOW_FIRST_HI = 1 << 14, /* the first packet seen was by direction 1 */
 };
 
 /* One cache line, all that a packet of a decided flow touches. */
@@ -70,21 +71,28 @@ struct flow_table {
 	uint64_t seed, next_id;
 };
 
-/* A table of n flows (>= 1); the seed keeps strangers from choosing the bucket.
- * 0, or -1 without memory. */
-int flow_table_init(struct flow_table *t, uint32_t n, uint64_t seed);
+/* A table of n flows (>= 1); the seed keeps strangers from choosing the bucket.  Huge
+ * pages are asked for, where the kernel has them.  0, or -1 without memory. */
+int flow_table_init(struct flow_table *t, uint32_t n, uint64_t seed, bool huge_pages);
 void flow_table_fini(struct flow_table *t);
 
 /* The key of a TCP packet: its end points in order.  *ret_dir is 0 if the packet
  * was sent by the smaller one. */
 void flow_key(const struct pkt_view *v, struct flow *ret_key, int *ret_dir);
 
+/* The bucket of a key, an entry of t->bucket. */
+uint32_t *flow_bucket(const struct flow_table *t, const struct flow *key);
+
 /* The flow of a key, or FLOW_NONE. */
 uint32_t flow_find(const struct flow_table *t, const struct flow *key);
 
+/* The same for a packet of it, from the key's bucket: who was asked for last is found
+ * first. */
+uint32_t flow_take(struct flow_table *t, uint32_t *bucket, const struct flow *key);
+
 /* Where a new flow is to go: a free place, or one of the next places of the clock
  * hand that matters least (closed, never answered, not recognised, longest
- * silent); *ret_evict says that it is in use and must be given up first. */
+ * silent; of a table of flows worth keeping more places are looked at); *ret_evict says that it is in use and must be given up first. */
 uint32_t flow_choose(struct flow_table *t, uint32_t now_s, bool *ret_evict);
 
 /* Begin / end a flow at a place chosen; begin gives it the next id. */

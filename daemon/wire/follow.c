@@ -211,6 +211,7 @@ static uint32_t consume(struct wire *w, uint32_t at, int dir, struct cursor c, b
 			*ret_want = v.want;
 			return news;
 		}
+		v.at_packet = c.at == w->view->payload;
 		news |= tapped(w, &v, &c);
 		if (m != MATCH_YES || v.used == 0) {
 			w->stats.lost_sync += f->app != APP_NONE;
@@ -293,7 +294,7 @@ static bool follow_once(struct wire *w, uint32_t at, int dir, uint32_t seq, bool
     uint32_t *news)
 {
 	struct flow *f = &w->flows.flow[at];
-	const struct pkt_view *view = &w->view;
+	const struct pkt_view *view = w->view;
 	struct cursor c = cursor_of(view->payload, view->payload_len);
 	bool final = view->wire_len > view->payload_len, whole;
 	int32_t ahead = (int32_t)(seq - f->base[dir]);
@@ -331,7 +332,7 @@ uint32_t follow_payload(struct wire *w, uint32_t at, int dir, uint32_t seq)
 		f->packets[dir]++;
 	if (f->stage[dir] == STAGE_DONE)
 		return 0;
-	strict = pick_up(f, dir, &w->view, seq);
+	strict = pick_up(f, dir, w->view, seq);
 	if (f->stage[dir] == STAGE_SCAN)
 		return 0;
 	while (!follow_once(w, at, dir, seq, strict, &news))

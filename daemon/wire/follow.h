@@ -21,8 +21,19 @@ struct wire {
 	uint32_t facts_size, facts_hand;
 	struct wire_tap tap;
 	struct wire_stats stats;
-	struct pkt_view view;
+	struct pkt_view *view; /* of the packet last taken: in `ahead` */
 	enum decode how;
+	struct ahead {
+		const uint8_t *bytes; /* whose view it is */
+		enum decode how;
+		int dir;
+		struct flow key;
+		uint32_t *bucket; /* where `key` will be looked for, NULL: not known */
+		struct pkt_view view;
+	} ahead[WIRE_AHEAD];
+	unsigned ahead_at, ahead_n; /* the next to be taken, how many there are */
+	uint32_t last; /* the flow of the packet last taken, FLOW_NONE: none */
+	int last_dir;
 };
 
 /* Take the payload of w->view, sent in direction dir of the flow at `at`; seq is

@@ -24,6 +24,7 @@ struct flow_view {
 	bool stream_start; /* the bytes are the first of a stream seen from its SYN */
 	bool final;	   /* the rest of the message will not come: judge what is there */
 	bool client_known, from_client;
+	bool at_packet; /* for the tap: the message begins where a packet's payload does */
 	struct flow_facts *facts; /* NULL in open() of a flow not yet recognised */
 
 	uint32_t want; /* MORE: bytes needed in all, > those given */

@@ -14,6 +14,7 @@ enum { HEADER_LEN = 64, FLAG_RESPONSE = 1, FLAG_SIGNED = 8, COMPOUND_MAX = 8 };
 enum { CMD_NEGOTIATE = 0, CMD_SESSION_SETUP = 1, CMD_TREE_CONNECT = 3, CMD_CREATE = 5,
 	CMD_LAST = 19 };
 enum { SIGNING_ENABLED = 1, SIGNING_REQUIRED = 2 };
+enum { ENCRYPTED_ASKED = 4 + 44 }; /* of a frame with FD 'SMB', from its start */
 enum { SESSION_GUEST = 1, SESSION_NULL = 2 };
 
 /* At a stream's start the magic and the frame decide, also for the all-zero
@@ -28,18 +29,23 @@ static bool plain_plausible(struct cursor c, const struct flow_view *v)
 	return cursor_ok(&c) && (v->stream_start || (size == HEADER_LEN && cmd < CMD_LAST));
 }
 
-/* OriginalMessageSize at +36, Flags (or the algorithm) 1 or 2 at +42. */
-static bool encrypted_plausible(struct cursor c)
+/* OriginalMessageSize at +36, Flags (or the algorithm) 1 or 2 at +42.  What of it will
+ * not come is not asked for. */
+static enum match encrypted_plausible(struct cursor c, const struct flow_view *v)
 {
-	struct cursor at = cursor_from(&c, 32);
+	struct cursor at = cursor_from(&c, 32), end = cursor_from(&c, ENCRYPTED_ASKED - 8);
 	uint32_t size = cursor_le32(&at);
 	uint16_t flags;
 
-	if (!cursor_ok(&at)) /* fewer than that were captured */
-		return true;
+	if (!v->final && !cursor_ok(&end))
+		return MATCH_MORE;
+	if (!cursor_ok(&at))
+		return MATCH_YES;
 	cursor_skip(&at, 2);
 	flags = cursor_le16(&at);
-	return size != 0 && size <= 0x1ffffff && (!cursor_ok(&at) || (flags >= 1 && flags <= 4));
+	return size != 0 && size <= 0x1ffffff && (!cursor_ok(&at) || (flags >= 1 && flags <= 4))
+	    ? MATCH_YES
+	    : MATCH_NO;
 }
 
 /* OriginalCompressedSegmentSize at +4, CompressionAlgorithm 0..5 at +8. */
@@ -67,9 +73,10 @@ enum match smb2_open(struct cursor c, struct flow_view *v)
 
 	if (open_as(&plain, SMB_MAGIC_2, v, &more) == MATCH_YES && plain_plausible(plain, v))
 		return MATCH_YES;
-	if (open_as(&encrypted, SMB_MAGIC_ENCRYPTED, v, &more) == MATCH_YES &&
-	    encrypted_plausible(encrypted))
-		return MATCH_YES;
+	if (open_as(&encrypted, SMB_MAGIC_ENCRYPTED, v, &more) == MATCH_YES) {
+		v->want = ENCRYPTED_ASKED;
+		return encrypted_plausible(encrypted, v);
+	}
 	if (open_as(&compressed, SMB_MAGIC_COMPRESSED, v, &more) == MATCH_YES &&
 	    compressed_plausible(compressed))
 		return MATCH_YES;

@@ -22,11 +22,13 @@ struct wire *wire_new(const struct wire_conf *conf)
 	if (!w)
 		return NULL;
 	conf = conf ? conf : &none;
+	w->view = &w->ahead[0].view;
 	w->facts_size = or_default(conf->facts, 8192);
 	w->facts = calloc(w->facts_size, sizeof(w->facts[0]));
 	w->streams = stream_pool_new(or_default(conf->streams, 1024));
 	w->frags = frag_pool_new(or_default(conf->frags, 32));
-	if (flow_table_init(&w->flows, or_default(conf->flows, 131072), conf->seed) < 0 ||
+	if (flow_table_init(&w->flows, or_default(conf->flows, 131072), conf->seed,
+		conf->huge_pages) < 0 ||
 	    !w->facts || !w->streams || !w->frags) {
 		wire_free(w);
 		return NULL;
@@ -88,17 +90,25 @@ static bool from_client(const struct flow *f, int dir)
 	    (dir == 0) == ((f->flags & FLOW_CLIENT_LO) != 0);
 }
 
+/* The client acknowledges exactly what the server sent: who only claims its address does
+ * not see the server's number, and guesses it once in 2^32. */
+static bool completes(const struct flow *f, int dir, const struct pkt_view *v)
+{
+	return f->flags & FLOW_SYNACK && from_client(f, dir) &&
+	    (v->tcp_flags & (TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK &&
+	    v->ack == f->base[!dir];
+}
+
 /* SYN, SYN-ACK, the first ACK, and the end. */
 static void handshake(struct wire *w, uint32_t at, int dir)
 {
 	struct flow *f = &w->flows.flow[at];
-	const struct pkt_view *v = &w->view;
+	const struct pkt_view *v = w->view;
 
 	if (v->tcp_flags & (TCP_FIN | TCP_RST))
 		f->flags |= FLOW_CLOSED;
 	if (!(v->tcp_flags & TCP_SYN)) {
-		if (f->flags & FLOW_SYNACK && v->tcp_flags & TCP_ACK && from_client(f, dir) &&
-		    !(v->tcp_flags & TCP_RST))
+		if (completes(f, dir, v))
 			f->flags |= FLOW_ESTABLISHED;
 		return;
 	}
@@ -120,7 +130,7 @@ static void handshake(struct wire *w, uint32_t at, int dir)
 static bool begins_anew(const struct wire *w, uint32_t at)
 {
 	const struct flow *f = &w->flows.flow[at];
-	const struct pkt_view *v = &w->view;
+	const struct pkt_view *v = w->view;
 
 	if ((v->tcp_flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
 		return false;
@@ -151,16 +161,24 @@ static void report(const struct wire *w, uint32_t at, int64_t ts_us, uint32_t ne
 	ret->facts = w->facts[m->facts].facts;
 }
 
+static void locate(const struct wire *w, struct ahead *a)
+{
+	flow_key(&a->view, &a->key, &a->dir);
+	a->bucket = flow_bucket(&w->flows, &a->key);
+}
+
 static bool take_tcp(struct wire *w, int64_t ts_us, struct sighting *ret)
 {
-	const struct pkt_view *v = &w->view;
-	struct flow key;
+	const struct pkt_view *v = w->view;
+	struct ahead *a = &w->ahead[w->ahead_at - 1];
 	uint32_t at, news;
 	bool syn = v->tcp_flags & TCP_SYN;
 	int dir;
 
-	flow_key(v, &key, &dir);
-	at = flow_find(&w->flows, &key);
+	if (!a->bucket)
+		locate(w, a);
+	dir = a->dir;
+	at = flow_take(&w->flows, a->bucket, &a->key);
 	if (at != FLOW_NONE && begins_anew(w, at)) {
 		follow_release(w, at);
 		flow_end(&w->flows, at);
@@ -169,8 +187,11 @@ static bool take_tcp(struct wire *w, int64_t ts_us, struct sighting *ret)
 	if (at == FLOW_NONE) {
 		if (!syn && v->payload_len == 0)
 			return false;
-		at = flow_new(w, &key, ts_us);
+		at = flow_new(w, &a->key, ts_us);
+		w->flows.flow[at].flags |= dir ? FLOW_FIRST_HI : 0;
 	}
+	w->last = at;
+	w->last_dir = dir;
 	w->flows.flow[at].seen_s = (uint32_t)(ts_us / 1000000);
 	handshake(w, at, dir);
 	if (w->flows.flow[at].flags & (dir ? FLOW_WAITS_0 : FLOW_WAITS_1) &&
@@ -207,13 +228,51 @@ static void count_failure(struct wire_stats *s, enum decode how)
 	}
 }
 
+/* Decoding touches the packet's bytes, looking it up two cold places of the table: done
+ * for some packets together, the memory answers for all of them at once. */
+void wire_ahead(struct wire *w, const struct pkt_in *in, unsigned n)
+{
+	w->ahead_at = 0;
+	w->ahead_n = n < WIRE_AHEAD ? n : WIRE_AHEAD;
+	for (unsigned i = 0; i < w->ahead_n; i++) { /* headers and first payload */
+		__builtin_prefetch(in[i].bytes);
+		if (in[i].caplen > 64)
+			__builtin_prefetch(in[i].bytes + 64);
+	}
+	for (unsigned i = 0; i < w->ahead_n; i++) {
+		struct ahead *a = &w->ahead[i];
+
+		a->bytes = in[i].bytes;
+		a->how = decode_packet(&in[i], &a->view);
+		a->bucket = NULL;
+		if (a->how != DECODE_OK || a->view.proto != PROTO_TCP)
+			continue;
+		locate(w, a);
+		__builtin_prefetch(a->bucket);
+	}
+	for (unsigned i = 0; i < w->ahead_n; i++)
+		if (w->ahead[i].bucket && *w->ahead[i].bucket)
+			__builtin_prefetch(&w->flows.flow[*w->ahead[i].bucket - 1]);
+}
+
+static void view_next(struct wire *w, const struct pkt_in *in)
+{
+	if (w->ahead_at >= w->ahead_n || w->ahead[w->ahead_at].bytes != in->bytes)
+		wire_ahead(w, in, 1);
+	w->view = &w->ahead[w->ahead_at].view;
+	w->how = w->ahead[w->ahead_at].how;
+	w->ahead_at++;
+}
+
 bool wire_packet(struct wire *w, const struct pkt_in *in, struct sighting *ret)
 {
-	struct pkt_view *v = &w->view;
+	struct pkt_view *v;
 
 	w->stats.packets++;
 	w->stats.bytes += in->len;
-	w->how = decode_packet(in, v);
+	w->last = FLOW_NONE;
+	view_next(w, in);
+	v = w->view;
 	if (w->how == DECODE_FRAGMENT && frag_add(w->frags, v, in->ts_us)) {
 		v->frag = (struct pkt_frag){ .id = 0 };
 		w->how = decode_transport(v);
@@ -233,7 +292,37 @@ bool wire_packet(struct wire *w, const struct pkt_in *in, struct sighting *ret)
 const struct pkt_view *wire_view(const struct wire *w, enum decode *ret_how)
 {
 	*ret_how = w->how;
-	return &w->view;
+	return w->view;
+}
+
+bool wire_handshake(const struct wire *w, const struct pkt_view *v)
+{
+	struct flow key;
+	uint32_t at;
+	int dir;
+
+	if (v->proto != PROTO_TCP || !v->src.v)
+		return false;
+	flow_key(v, &key, &dir);
+	at = flow_find(&w->flows, &key);
+	return at != FLOW_NONE && (w->flows.flow[at].flags & FLOW_ESTABLISHED ||
+				      completes(&w->flows.flow[at], dir, v));
+}
+
+bool wire_flow(const struct wire *w, uint64_t *ret_id, bool *ret_to_client)
+{
+	const struct flow *f;
+	bool client_lo;
+
+	if (w->last == FLOW_NONE)
+		return false;
+	f = &w->flows.flow[w->last];
+	client_lo = f->flags & FLOW_CLIENT_KNOWN ? (f->flags & FLOW_CLIENT_LO) != 0
+						 : !(f->flags & FLOW_FIRST_HI);
+	if (ret_id)
+		*ret_id = w->flows.more[w->last].id;
+	*ret_to_client = client_lo == (w->last_dir != 0);
+	return true;
 }
 
 void wire_get_stats(const struct wire *w, struct wire_stats *ret)

@@ -17,6 +17,7 @@ struct wire_conf {
 	uint32_t facts;	  /* recognised flows, 1.2 KB each; default 8192 */
 	uint32_t frags;	  /* datagrams in pieces, 66 KB each; default 32 */
 	uint64_t seed;	  /* of the hash; random where packets come from strangers */
+	bool huge_pages;  /* for the flows: faster, but memory comes in 2 MB */
 };
 
 /* All counts since wire_new(). */
@@ -52,8 +53,22 @@ void wire_set_tap(struct wire *w, const struct wire_tap *tap);
  * that is known of it. */
 bool wire_packet(struct wire *w, const struct pkt_in *in, struct sighting *ret);
 
+/* The packets that wire_packet() will be given next, in this order: it is faster when it
+ * knows some of them, WIRE_AHEAD at most.  Their bytes stay until they were taken. */
+enum { WIRE_AHEAD = 16 };
+void wire_ahead(struct wire *w, const struct pkt_in *in, unsigned n);
+
 /* The packet last taken, decoded (and put together); valid until its bytes go. */
 const struct pkt_view *wire_view(const struct wire *w, enum decode *ret_how);
+
+/* Whether the ends of a decoded TCP packet were seen to complete a handshake, or do by
+ * it: its client is where it says it is. */
+bool wire_handshake(const struct wire *w, const struct pkt_view *v);
+
+/* The flow of the packet last taken, and whether its server sent it (the end that did
+ * not send the first packet, until more is known).  ret_id may be NULL, which is cheaper.
+ * False: it is of none. */
+bool wire_flow(const struct wire *w, uint64_t *ret_id, bool *ret_to_client);
 
 void wire_get_stats(const struct wire *w, struct wire_stats *ret);
 

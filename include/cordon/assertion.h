@@ -14,9 +14,10 @@ struct rules_source;
 
 /* One assertion that was tried.  Text lives during the call only. */
 struct assertion {
-	const char *file, *name, *flow; /* name may be NULL */
+	const char *file, *name; /* name may be NULL */
+	const char *flow, *only; /* as written: one of them, the other NULL */
 	uint32_t line;
-	enum fs_result expect;
+	enum fs_result expect;   /* FS_DENY of `only`: of all that it leaves out */
 	const char *rule;        /* that was to decide, or NULL */
 	bool held;
 	struct fs_flow witness;  /* of a failure: a flow that is judged otherwise */

@@ -43,6 +43,8 @@ struct diff_region {
 	struct diff_cause *causes; /* sorted by rule */
 	size_t ncauses;
 	struct fs_flow witness;    /* one of them */
+	bool at_most; /* the mode of very many hosts changed: of these flows those that
+	               * their rules do not allow; regions of this kind may overlap */
 };
 struct diff_regions {
 	struct diff_region *v;

@@ -14,7 +14,7 @@
  * references are indexes into the tables below; FS_NONE means "none".  Times are
  * seconds since 1970 UTC.  Ports are host order.  Flags are uint8_t, 0 is no: a bool
  * with another value, from another process, is undefined. */
-enum { FS_NONE = UINT32_MAX, FS_VERSION = 1, FS_DIGEST_LEN = 32 };
+enum { FS_NONE = UINT32_MAX, FS_VERSION = 2, FS_DIGEST_LEN = 32 };
 #define FS_FOREVER INT64_MAX
 
 enum fs_table {
@@ -52,6 +52,9 @@ struct fs_settings {
 	struct fs_span addresses, management, never;  /* FS_RANGES, sorted, disjoint */
 	uint32_t timezone, log_file;                  /* strings; log_file "" = none */
 	uint32_t block_ttl_s;
+	uint32_t scan_targets, scan_within_s;         /* targets asked for in that time */
+	uint32_t log_source_quota, log_host_quota;    /* event lines a minute, 0: no limit */
+	uint32_t logon_failures, logon_attempts, logon_within_s; /* likewise: bruteforce */
 	uint8_t block_scope, block_on;                /* enum fs_scope; bits */
 	uint8_t journald;
 	uint8_t fail_closed; /* sensor.on_loss: closed */
@@ -121,6 +124,7 @@ enum fs_guard_action { FS_GUARD_OFF, FS_GUARD_ALERT, FS_GUARD_DROP };
 struct fs_guard_use {
 	uint32_t guard; /* FS_GUARDS */
 	uint32_t reason;
+	struct fs_span except; /* FS_RANGES: peers the host's own setting leaves out */
 	int64_t expires; /* of the host's own setting; profile's default afterwards */
 	uint8_t action, default_action; /* enum fs_guard_action */
 };
@@ -207,6 +211,8 @@ enum fs_reason {
 	FS_WHY_UNDECLARED,  /* an end is an undeclared protected address */
 	FS_WHY_OBSERVED,    /* an end has no rule, but is only observed */
 	FS_WHY_MULTICAST,   /* from a legacy host to a group or broadcast address */
+	/* never of fs_judge(): what a capture did not show */
+	FS_WHY_NLA, FS_WHY_SMB2, FS_WHY_SIGNING,
 };
 
 struct fs_side {
@@ -218,6 +224,7 @@ struct fs_side {
 	bool observed;    /* the side's mode is observe */
 	uint8_t grants;   /* union over matching rules: fs_proto_bit */
 	uint8_t require;  /* held by every matching rule that grants that protocol */
+	bool short_opening; /* union over matching rules */
 };
 
 struct fs_verdict {
@@ -238,6 +245,14 @@ uint32_t fs_place_of(const struct fs *fs, const struct netaddr *a);
  * which it no longer does (FS_FOREVER: never). */
 bool fs_rule_active(const struct fs *fs, const struct fs_rule *r, int64_t at,
     int64_t *ret_until);
+
+/* What u, of a host, does at `at` about a hit in what it and this peer send each other;
+ * peer NULL: one that is no exception. */
+enum fs_guard_action fs_use_action(const struct fs *fs, const struct fs_guard_use *u,
+    const struct netaddr *peer, int64_t at);
+/* The same of whatever host i says about a guard; off where it does not use it. */
+enum fs_guard_action fs_guard_action_of(const struct fs *fs, uint32_t host, uint32_t guard,
+    const struct netaddr *peer, int64_t at);
 
 /* The first second after `at` in which some rule starts or ends to exist, or
  * FS_FOREVER: when the ruleset has to be compiled again. */

@@ -55,7 +55,7 @@ struct posture_guard {
 };
 
 /* Whether `require: [nla]` has an effect in this version. */
-enum { POSTURE_NLA_ENFORCED = 0 };
+enum { POSTURE_NLA_ENFORCED = 1 };
 
 /* What stands against a vulnerability in the policy, at the time asked for. */
 struct posture_shield {

@@ -20,12 +20,29 @@ struct rules_source {
 	const char *name; /* how the tree is called in diagnostics: "" = names stay relative */
 	bool trusted_only; /* refuse files that others than root and the caller may write */
 	int64_t now;      /* seconds UTC, for warnings about what is expired */
+	uint8_t *ret_digest; /* NULL, or RULES_DIGEST_LEN bytes for rules_load(): what the
+	                      * result was made from; zero: it is not to be recognised */
 };
+enum { RULES_DIGEST_LEN = 32 };
 
 /* Parse, resolve and check the tree.  All errors of it are in *d (initialised by
  * the caller).  0: *ret_fs is a block to free(); there may be warnings.  -1: the
  * policy has errors, *ret_fs untouched. */
 int rules_load(const struct rules_source *src, struct diaglist *d, struct fs **ret_fs);
+
+/* The digest that rules_load() would give now, without parsing: of the tree's names and
+ * contents, the zone file of `timezone`, and what ships with the program.  0; -1: there
+ * is something that a load would report, or no memory. */
+int rules_digest(
+    const struct rules_source *src, const char *timezone, uint8_t ret[static 32]);
+
+/* The same, and the findings of a reviewer besides (CRD100 and up, warnings and notes),
+ * where there are no errors. */
+int rules_check(const struct rules_source *src, struct diaglist *d, struct fs **ret_fs);
+
+/* The guards that ship with the program, in a block without hosts.  0: *ret_fs is a block
+ * to free(); -1: no memory. */
+int rules_shipped_guards(struct fs **ret_fs);
 
 /* For how long and what for a ruleset is compiled. */
 struct compile_opts {

@@ -37,6 +37,7 @@ enum rs_type {
 	RS_T_ICMP,    /* 1 */
 	RS_T_ICMP6,   /* 1 */
 	RS_T_IFNAME,  /* 16, NUL padded */
+	RS_T_PRIORITY, /* 4, host order: a packet's priority (nft: classid) */
 };
 
 /* What a packet is asked for.  The family and transport a field needs (as nft's
@@ -57,8 +58,10 @@ enum rs_field {
 	RS_ICMP_TYPE, RS_ICMP6_TYPE, /* 1 */
 	RS_FIB_SADDR_TYPE, RS_FIB_DADDR_TYPE, /* 4, host order: RTN_LOCAL 2 … */
 	RS_FIB_SADDR_OIF,           /* `fib saddr . iif oif`: 4, 0 = missing */
+	RS_PRIORITY,    /* 4, host order: `meta priority`, where rules keep a number */
 	RS_IH,          /* payload of the transport header: `@ih,offset,bits` */
 	RS_TH_RAW,      /* `@th,offset,bits` */
+	RS_NH_RAW,      /* `@nh,offset,bits` */
 	RS_NFIELDS
 };
 
@@ -68,19 +71,27 @@ enum rs_hook { RS_HOOK_NONE, RS_HOOK_INPUT, RS_HOOK_FORWARD, RS_HOOK_OUTPUT };
 enum rs_ct_state { RS_CT_INVALID = 1, RS_CT_ESTABLISHED = 2, RS_CT_RELATED = 4,
 	RS_CT_NEW = 8, RS_CT_UNTRACKED = 64 };
 
+/* Of RS_OP_UPDATE: the element counts its packets; each renews its timeout. */
+enum { RS_COUNT = 1, RS_RENEW = 2 };
+
 enum rs_opcode {
 	RS_OP_CMP,      /* field (& mask, where has_mask) cmp value */
 	RS_OP_RANGE,    /* field in value..mask (lo..hi), or not where negate */
 	RS_OP_LOOKUP,   /* field[0..nfields) in set, or not where negate; where has_mask:
-	                 * the one field & mask in set */
+	                 * the last field (an address) & mask */
 	RS_OP_VMAP,     /* field[0..nfields) vmap set */
+	RS_OP_MAP,      /* the packet's priority becomes what field[0..nfields) is mapped
+	                 * to by set (RS_MAP_VALUE); false where that has no such key */
+	RS_OP_PRIORITY, /* the packet's priority becomes arg */
 	RS_OP_CT_STATE, /* one of the bits `arg`, or none of them where negate */
 	RS_OP_CT_LABEL, /* label bit `arg` set, or not where negate */
 	RS_OP_SET_LABEL,/* set label bit `arg` */
 	RS_OP_COUNTER,  /* counter object set (RS_COUNTERS); RS_NONE: anonymous */
 	RS_OP_LOG,      /* nflog group arg, prefix str, snaplen arg2, queue threshold 1 */
 	RS_OP_LIMIT,    /* arg a second, burst arg2; true where `negate`: over the rate */
-	RS_OP_UPDATE,   /* add field[] to dynamic set, timeout arg seconds; as nft `add` */
+	RS_OP_UPDATE,   /* add field[] to dynamic set, timeout arg seconds; `tally` says
+	                 * what else; arg2: at most so often a minute (0: no limit), which
+	                 * is looked at after the count.  False: over that, or no room */
 	RS_OP_RESET,    /* reject with tcp reset */
 	RS_OP_GO,       /* verdict go, to chain */
 };
@@ -90,6 +101,7 @@ struct rs_op {
 	uint8_t field[RS_KEYS_MAX];       /* enum rs_field; CMP, RANGE: field[0] */
 	uint8_t negate, has_mask;
 	uint8_t len;                      /* bytes of value and mask in use */
+	uint8_t tally;                    /* UPDATE: bits RS_COUNT, RS_RENEW */
 	uint16_t offset;                  /* RS_IH, RS_TH_RAW: byte offset */
 	uint32_t set, chain, str, arg, arg2;
 	uint8_t value[16], mask[16];
@@ -111,6 +123,8 @@ struct rs_chain {
 	uint8_t content_named; /* an equal name means equal content */
 };
 
+enum rs_map { RS_MAP_NONE, RS_MAP_VERDICT, RS_MAP_VALUE };
+
 struct rs_set {
 	uint32_t name, comment;
 	struct rs_span elems;      /* RS_ELEMS, sorted by key */
@@ -118,16 +132,18 @@ struct rs_set {
 	uint32_t timeout_s;        /* default of elements; 0: none */
 	uint8_t key[RS_KEYS_MAX], nkeys; /* enum rs_type */
 	uint8_t key_len;           /* bytes of a key: sum of its padded types */
-	uint8_t interval, timeout, dynamic, map; /* map: key -> verdict */
+	uint8_t interval, timeout, dynamic;
+	uint8_t map;                  /* enum rs_map */
 	uint8_t keep;                 /* elements belong to the daemon: a reload keeps them */
 	uint8_t content_named;
 };
 
 struct rs_elem {
 	uint32_t key;     /* byte offset in RS_KEYS: key, then the end key where interval */
-	uint32_t chain;   /* map: RS_CHAINS for jump and goto, else RS_NONE */
+	uint32_t chain;   /* map to verdicts: RS_CHAINS for jump and goto, else RS_NONE;
+	                   * map to values: the value */
 	uint32_t comment; /* string */
-	uint8_t go;       /* map: enum rs_go */
+	uint8_t go;       /* map to verdicts: enum rs_go */
 };
 
 struct ruleset {

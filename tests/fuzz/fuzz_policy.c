@@ -8,6 +8,7 @@
 #include <cordon/diag.h>
 #include <cordon/flowspace.h>
 
+#include "rules/check.h"
 #include "rules/load.h"
 #include "rules/pipeline.h"
 
@@ -79,6 +80,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (fs == NULL && p.cordon != NULL && d.errors == 0)
 		abort();
+	/* What a reviewer is told besides never makes it an error. */
+	if (fs != NULL && (review_policy(&p, fs) != 0 || d.errors != 0) && !p.arena.over)
+		abort();
+	d.show_all = true;
 	diag_sort(&d);
 	diag_print(&d, f, true);
 	diag_print_json(&d, f);

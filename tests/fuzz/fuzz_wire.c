@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "wire/wire.h"
 
@@ -38,33 +39,64 @@ static void check_sighting(const struct sighting *s)
 		abort();
 }
 
+/* Up to max packets of the input. */
+static unsigned take(struct cursor *c, struct pkt_in *ret, unsigned max)
+{
+	static int64_t ts_us;
+	unsigned n = 0;
+	uint16_t len;
+
+	while (n < max && cursor_left(c) > 4) {
+		struct pkt_in *in = &ret[n++];
+
+		in->linktype = cursor_be16(c);
+		len = cursor_be16(c);
+		in->caplen = len & 0x7fff;
+		if (in->caplen > cursor_left(c))
+			in->caplen = (uint32_t)cursor_left(c);
+		in->len = in->caplen + (len & 0x8000 ? 100 : 0);
+		in->bytes = cursor_take(c, in->caplen);
+		in->ts_us = ts_us += 100000;
+	}
+	return n;
+}
+
+/* One is told of packets ahead, the other is not: they see the same. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct wire_conf conf = { .flows = 8, .streams = 3, .facts = 3, .frags = 1 };
 	uint8_t sum = 0;
 	const struct wire_tap tap = { read_all, &sum };
-	struct wire *w = wire_new(&conf);
+	struct wire *w = wire_new(&conf), *plain = wire_new(&conf);
 	struct cursor c = cursor_of(data, size);
-	struct pkt_in in = { .ts_us = 1 };
-	struct sighting s;
-	uint16_t len;
+	struct pkt_in in[WIRE_AHEAD];
+	struct wire_stats a, b;
+	struct sighting s, t;
+	unsigned n;
 
-	if (!w)
-		return 0;
+	if (!w || !plain)
+		goto out;
 	wire_set_tap(w, &tap);
-	while (cursor_left(&c) > 4) {
-		in.linktype = cursor_be16(&c);
-		len = cursor_be16(&c);
-		in.caplen = len & 0x7fff;
-		if (in.caplen > cursor_left(&c))
-			in.caplen = (uint32_t)cursor_left(&c);
-		in.len = in.caplen + (len & 0x8000 ? 100 : 0);
-		in.bytes = cursor_take(&c, in.caplen);
-		in.ts_us += 100000;
-		if (wire_packet(w, &in, &s))
-			check_sighting(&s);
+	wire_set_tap(plain, &tap);
+	while ((n = take(&c, in, WIRE_AHEAD)) > 0) {
+		wire_ahead(w, in, n);
+		for (unsigned i = 0; i < n; i++) {
+			bool news = wire_packet(w, &in[i], &s);
+
+			if (news != wire_packet(plain, &in[i], &t) ||
+			    (news && (s.flow_id != t.flow_id || s.news != t.news)))
+				abort();
+			if (news)
+				check_sighting(&s);
+		}
 	}
+	wire_get_stats(w, &a);
+	wire_get_stats(plain, &b);
+	if (memcmp(&a, &b, sizeof(a)) != 0)
+		abort();
+out:
 	wire_free(w);
+	wire_free(plain);
 	return 0;
 }
 

@@ -38,6 +38,8 @@ static void fill(enum msg_type type, union msg_body *b)
 		b->block.prefixlen = type == MSG_UNBLOCK ? 64 : 32;
 		b->block.ttl_s = 600;
 	}
+	if (type == MSG_FINDING)
+		memcpy(b->finding.word, "notrack", 8);
 	if (type == MSG_RELOAD)
 		memcpy(b->reload.commit, "0123abcd", 9);
 }

@@ -54,7 +54,7 @@ expect 2 "$cordon" check "$work/none"
 says err 'No such file'
 expect 2 "$cordon" explain "$policy" "$(printf 'a\033]0;x\007')" erp-db01 tcp/1
 says err '\\x1b'
-for v in check compile explain replay inspect posture schema status incidents watch block unblock apply reload; do
+for v in check compile explain replay inspect posture fmt schema completion status incidents watch block unblock apply reload; do
 	expect 0 "$cordon" help $v
 	says out "^usage: cordon $v"
 	expect 0 "$cordon" $v --help
@@ -82,6 +82,14 @@ expect 0 "$cordon" check "$policy"
 says out '^ok: 2 hosts, '
 expect 0 "$cordon" check --list-codes
 says out '^CRD001'
+expect 2 "$cordon" check --guards --format sarif "$policy"
+expect 0 "$cordon" check --guards "$policy"
+says out '^smb1 .* kernel .* 57 .* 2.1e-17 '
+expect 0 "$cordon" check --guards --format json "$policy"
+says out '"guard":"smb-not-granted".*"bits":null,"false_hits":null'
+says out '"guard":"ms17-010-probe".*"bits":97.*"validated":true.*"cve":\["CVE-2017-0143"'
+expect 0 "$cordon" check --guards --format json "$policy/../../diff/excepts/new"
+says out '"guard":"pipe-svcctl".*"hosts":{"drop":3,.*"off":3,"with_exceptions":3}'
 
 # no colour in a file, and never with NO_COLOR
 if grep -q "$(printf '\033')" "$work/out"; then

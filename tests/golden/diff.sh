@@ -103,6 +103,16 @@ says err 'cordon: new policy .*broken: 1 error'
 expect 1 "$cordon" diff "$work/broken" "$here/rules/old"
 says err 'cordon: old policy .*broken: 1 error'
 
+# what does not parse on one side, on both; what is no folder
+printf 'host: [\n' >"$work/broken/hosts/x.yaml"
+expect 1 "$cordon" diff "$here/rules/old" "$work/broken"
+says err 'hosts/x.yaml:2:1: error: '
+expect 1 "$cordon" diff "$work/broken" "$work/broken" --format json
+says err 'cordon: old policy .*broken: '
+[ ! -s "$work/out" ] || fail "half an answer on stdout"
+expect 2 "$cordon" diff "$here/rules/old" "$here/rules/old/cordon.yaml"
+says err 'Not a directory'
+
 # git: two revisions, hooks and attributes that must not count
 repo=$work/repo
 mkdir "$repo" "$repo/policy"
@@ -144,6 +154,19 @@ expect 2 "$cordon" diff git: .
 expect 2 "$cordon" diff git:--help .
 expect 1 "$cordon" diff git:HEAD:policy/hosts .
 says err 'old policy'
+expect 2 "$cordon" diff git:HEAD:policy/cordon.yaml .
+says err 'git:HEAD:policy/cordon.yaml: not a folder'
+expect 2 "$cordon" diff git:0123456789abcdef0123456789abcdef01234567 .
+says err 'no such revision'
+# a shallow clone has no older revision
+command git clone -q --depth=1 "file://$repo" "$work/shallow" 2>"$work/git" || fail "clone"
+cd "$work/shallow/policy" || exit 1
+expect 2 "$cordon" diff git:HEAD~1 .
+says err 'git:HEAD~1: no such revision'
+# what calls itself a repository, and is none
+mkdir -p "$work/no/.git" && cd "$work/no" || exit 1
+GIT_CEILING_DIRECTORIES=$work expect 2 "$cordon" diff git:HEAD "$here/rules/new"
+says err 'in no git repository'
 cd "$work" || exit 1
 GIT_CEILING_DIRECTORIES=$work
 export GIT_CEILING_DIRECTORIES
@@ -179,11 +202,13 @@ cat >"$work/tested/tests/t.yaml" <<'END'
 - { flow: "any -> erp-db01 tcp/1-65535", expect: deny }
 - { flow: "10.30.0.17 -> erp-db01 mssql", expect: allow, rule: erp-db01/in/rdp }
 - { flow: "192.0.2.1 -> any icmp/echo-request", expect: pass }
+- { flow: "!0.0.0.0/0 -> fd00::1 any", expect: deny }
+- { flow: "192.0.2.1 -> 192.0.2.2 any", expect: deny }
 END
 expect 1 "$cordon" test "$work/tested" --at $at --format json
 says out '"line":1,.*"ok":false,"witness":{"src":"10.30.0.24"'
 checks=$((checks + 1))
-[ "$(grep -c '"ok":false' "$work/out")" = 5 ] || fail "not all five refuted"
+[ "$(grep -c '"ok":false' "$work/out")" = 7 ] || fail "not all seven refuted"
 echo "- { flow: x, expect: deny }" >>"$work/tested/tests/t.yaml"
 expect 1 "$cordon" test "$work/tested"
 says err 'is not a flow'

@@ -89,7 +89,14 @@ if ! why=$(command -v nft && $inside true 2>&1); then
 	inside=
 fi
 loads() {
-	[ -z "$inside" ] || $inside nft -c -f "$1"
+	[ -n "$inside" ] || return 0
+	$inside nft -c -f "$1" 2>"$work/err" && return
+	if [ "$(id -u)" != 0 ] && grep -q 'Message too long' "$work/err"; then
+		echo "golden: SKIP nft -c of $1: nft needs real root for that much" >&2
+		return
+	fi
+	cat "$work/err" >&2
+	return 1
 }
 
 [ $# -gt 0 ] || set -- $(cd "$here" && ls -d */policy | sed 's,/policy,,')

@@ -29,6 +29,11 @@ for v in $(sed -n '/^\.Ss Verbs/,/^\.Sh ENV/p' "$page" |
 	echo "$verbs" | grep -qx "$v" || fail "cordon.8 describes $v, which is no verb"
 done
 
+# What status may find, by its word.
+for w in $(sed -n 's/^\t{ "\([a-z-]*\)", FINDING_.*/\1/p' "$top/daemon/enforcer/checks.c"); do
+	grep -Eq "^\.Cm (.* )?$w( |\$)" "$page" || fail "finding $w is not in cordon.8"
+done
+
 policy=$top/rules/cordon-policy.5
 if [ -f "$policy" ]; then
 	keys=$("$cordon" schema | python3 -c '
@@ -51,6 +56,7 @@ print("\n".join(sorted(set(keys(json.load(sys.stdin))))))')
 		grep -Eq "(^|[^a-z_-])$k([^a-z_-]|\$)" "$policy" ||
 			fail "policy key $k is not in cordon-policy.5"
 	done
+	python3 "$top/tests/lib/man-keys.py" "$cordon" "$policy" >&2 || bad=1
 else
 	echo "man-check: SKIP policy keys: rules/cordon-policy.5 is not there" >&2
 fi

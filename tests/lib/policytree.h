@@ -63,9 +63,11 @@ static inline void policytree_remove(const char *dir, const struct policytree_fi
 	rmdir(dir);
 }
 
-/* rules_load() at second `now`; d must be initialised. */
-static inline int policytree_load(const struct policytree_file *f, int64_t now,
-    struct diaglist *d, struct fs **ret)
+typedef int policytree_fn(const struct rules_source *, struct diaglist *, struct fs **);
+
+/* rules_load() or rules_check() at second `now`; d must be initialised. */
+static inline int policytree_with(const struct policytree_file *f, int64_t now,
+    struct diaglist *d, struct fs **ret, policytree_fn *load)
 {
 	char dir[PATH_MAX / 2];
 	struct rules_source src = { .name = "", .now = now };
@@ -80,13 +82,19 @@ static inline int policytree_load(const struct policytree_file *f, int64_t now,
 		src.policy_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	src.zoneinfo_fd = open("/usr/share/zoneinfo", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (src.policy_fd != -1) {
-		rc = rules_load(&src, d, ret);
+		rc = load(&src, d, ret);
 		close(src.policy_fd);
 	}
 	if (src.zoneinfo_fd != -1)
 		close(src.zoneinfo_fd);
 	policytree_remove(dir, f);
 	return rc;
+}
+
+static inline int policytree_load(const struct policytree_file *f, int64_t now,
+    struct diaglist *d, struct fs **ret)
+{
+	return policytree_with(f, now, d, ret, rules_load);
 }
 
 #endif

@@ -107,6 +107,11 @@ static inline struct fs *smallfs_without(uint8_t block_on, uint16_t without)
 	s->management = ranges(b, "10.1.0.0/30", NULL);
 	s->never = ranges(b, "10.30.0.250", "fd00:9::7");
 	s->block_ttl_s = 3600;
+	s->scan_targets = 20;
+	s->scan_within_s = 60;
+	s->logon_failures = 10;
+	s->logon_attempts = 40;
+	s->logon_within_s = 300;
 	s->block_on = block_on;
 	guard = smallfs_guard(b, "eternal", FS_GUARD_DROP);
 	smallfs_guard(b, "noisy", FS_GUARD_ALERT);

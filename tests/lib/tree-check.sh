@@ -34,8 +34,9 @@ daemon/base/facts_json.c  wire/
 daemon/base/facts_json.h  wire/
 daemon/base/pcapfile.c    wire/
 daemon/base/pcapfile.h    wire/
-daemon/wire          wire/ cordon/netaddr.h
-daemon/priv          base/ priv/ wire/facts.h cordon/netaddr.h cordon/flowspace.h
+daemon/base/readahead.c   wire/
+daemon/wire          wire/ cordon/netaddr.h cordon/guard.h
+daemon/priv          base/ priv/ wire/facts.h cordon/netaddr.h cordon/guard.h cordon/flowspace.h cordon/tally.h
 daemon/nft           nft/ cordon/
 daemon/sensor        base/ priv/ wire/ sensor/ cordon/netaddr.h
 daemon/engine        base/ priv/ wire/ engine/ cordon/
@@ -167,9 +168,10 @@ else
 fi
 
 # What README.md says cordon takes of the kernel is what the code takes.
-labels=$(awk '/^enum label_bit/ { on = 1 } on && /LABEL_[A-Z0-9_]* *(=|,)/ { n++ }
-	on && match($0, /= [0-9]+/) { first = substr($0, RSTART + 2, RLENGTH - 2) }
-	on && /};/ { print first "-" first + n - 1; exit }' rules/compile.h)
+labels=$(awk 'match($0, /LABEL_CONDEMNED = [0-9]+/) { n = substr($0, RSTART + 18, 3) - 1; on = 1 }
+	on && /^\tLABEL_[A-Z0-9_]*[ ,]/ && !/LABEL_LAST/ { n++ }
+	on && /LABEL_LAST = .* \+ [0-9]+/ { sub(/.*\+ /, ""); last = n + $0 }
+	match($0, /LABEL_FIRST = [0-9]+/) { print substr($0, RSTART + 14, RLENGTH - 14) "-" last; exit }' rules/compile.h)
 hooks=$(sed -n 's/.*PRIORITY = \(-*[0-9]*\),.*/\1/p' rules/compile_chains.c)
 group=$(sed -n 's/.*LOG_GROUP = \([0-9]*\),.*/\1/p' daemon/priv/msg.h)
 for said in "label bits $labels " "filter priority $hooks:" "group $group;"; do

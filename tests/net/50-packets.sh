@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# summary: single packets through the kernel's rules: place, gateway, openings, guards, evasions
+# summary: single packets through the kernel's rules: place, gateway, NAT, fragments, errors, openings, what is benign, guards, evasions, gates
 #
 # 50-packets.sh BUILD
 set -u
@@ -14,7 +14,7 @@ user=
 unshare ${user:+$user} -n true 2>/dev/null || { echo "SKIP: no namespaces allowed"; exit 77; }
 export PYTHONDONTWRITEBYTECODE=1
 bad=0
-for set in cases evasions; do
+for set in cases evasions gates places benign; do
 	unshare ${user:+$user} -n python3 "$here/$set.py" "$build/cordon" "$build/cordond" || bad=1
 done
 exit $bad

@@ -92,21 +92,24 @@ class Conn:
         self.seq, self.ack = 1000, 5000
         self.opened = self.syn() and self.answer(P.SYN | P.ACK) and self.send(b"")
 
+    def through(self, side, ip):
+        return self.gw.through(side, ip)
+
     def syn(self):
-        ok, self.got = self.gw.through(self.side, P.packet(
+        ok, self.got = self.through(self.side, P.packet(
             self.client, self.server, P.TCP, self.sport, self.dport, P.SYN, seq=self.seq))
         self.seq += 1
         return ok
 
     def answer(self, flags=P.ACK, payload=b""):
-        ok, self.got = self.gw.through(self.back, P.packet(
+        ok, self.got = self.through(self.back, P.packet(
             self.server, self.client, P.TCP, self.dport, self.sport, flags, payload,
             seq=self.ack, ack=self.seq))
         self.ack += len(payload) + (1 if flags & P.SYN else 0)
         return ok
 
     def send(self, payload):
-        ok, self.got = self.gw.through(self.side, P.packet(
+        ok, self.got = self.through(self.side, P.packet(
             self.client, self.server, P.TCP, self.sport, self.dport, P.ACK, payload,
             seq=self.seq, ack=self.ack))
         self.seq += len(payload)

@@ -41,7 +41,7 @@ def checksum(data):
 def transport(src, dst, proto, sport, dport, flags, payload, seq, ack):
     """The transport segment with its checksum; dport is the type of ICMP."""
     if proto == TCP:
-        seg = struct.pack("!HHIIBBHHH", sport, dport, seq, ack if flags & ACK else 0,
+        seg = struct.pack("!HHIIBBHHH", sport, dport, seq % 2**32, ack % 2**32 if flags & ACK else 0,
                           5 << 4, flags, 64000, 0, 0) + payload
         at = 16
     elif proto == UDP:

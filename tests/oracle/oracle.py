@@ -3,7 +3,7 @@
 tree is read here, judged here, and nothing of the product is asked.
 
 In scope: place (step 0), what is not ours, consent of both sides, observe, multicast, time
-(steps 2-4, 6), the packets of a connection, openings.  Not: blocks, guards, `require`."""
+(steps 2-4, 6), the packets of a connection, openings.  Not: blocks, guards."""
 import collections
 import datetime
 import glob
@@ -14,6 +14,8 @@ import zoneinfo
 
 import yaml
 
+import requires
+
 TCP, UDP, ICMP, ICMP6, SCTP = 6, 17, 1, 58, 132
 SYN, ACK = 2, 16
 PORTS = {"tcp": TCP, "udp": UDP, "sctp": SCTP, "icmp": ICMP, "icmpv6": ICMP6}
@@ -21,9 +23,9 @@ ECHO = {"echo-request": (8, 128), "timestamp-request": (13, None)}
 DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 Port = collections.namedtuple("Port", "proto lo hi speaks short")
-Rule = collections.namedtuple("Rule", "id ports peers expires schedule")
+Rule = collections.namedtuple("Rule", "id ports peers expires schedule require")
 Host = collections.namedtuple("Host", "name observed rules")
-Side = collections.namedtuple("Side", "host out rules speaks short")
+Side = collections.namedtuple("Side", "host out rules speaks short require")
 Verdict = collections.namedtuple("Verdict", "word sides")
 
 
@@ -46,8 +48,7 @@ def span(text):
     """The first and last address of an address, CIDR or a-b range; None of a name."""
     try:
         if "-" in text and not re.search("[g-z]", text):
-            lo, hi = text.split("-")
-            return ipaddress.ip_address(lo), ipaddress.ip_address(hi)
+            return tuple(map(ipaddress.ip_address, text.split("-")))
         net = ipaddress.ip_network(text)
         return net[0], net[-1]
     except ValueError:
@@ -65,8 +66,7 @@ def end_of(text):
     if text is None:
         return float("inf")
     if len(text) == 10:
-        day = datetime.datetime.fromisoformat(text + "T00:00:00+00:00")
-        return (day + datetime.timedelta(days=1)).timestamp()
+        return (datetime.datetime.fromisoformat(text + "T00:00:00+00:00") + datetime.timedelta(days=1)).timestamp()
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
@@ -117,8 +117,7 @@ class Policy:
             host = Host(d["host"], d.get("mode", default) == "observe", {
                 out: [self.rule(d["host"], out, r) for r in listed(d.get("allow", {}).get(key))]
                 for out, key in ((False, "inbound"), (True, "outbound"))})
-            for lo, _ in self.addresses[d["host"]]:
-                self.declared[lo] = host
+            self.declared.update((lo, host) for lo, _ in self.addresses[d["host"]])
 
     def rule(self, host, out, r):
         services = listed(r["service"])
@@ -126,7 +125,7 @@ class Policy:
         return Rule("%s/%s/%s" % (host, "out" if out else "in", name),
                     [p for s in services for p in self.ports(s, set(listed(r.get("speaks"))))],
                     self.peers(listed(r["to" if out else "from"])), end_of(r.get("expires")),
-                    windows(r["schedule"]) if "schedule" in r else None)
+                    windows(r["schedule"]) if "schedule" in r else None, set(listed(r.get("require"))))
 
     def peers(self, names):
         spans = []
@@ -137,10 +136,8 @@ class Policy:
                 spans += self.own
             elif n in self.groups:
                 spans += self.peers(listed(self.groups[n]))
-            elif n in self.addresses:
-                spans += self.addresses[n]
             else:
-                spans.append(span(n))
+                spans += self.addresses.get(n) or [span(n)]
         return spans
 
     @staticmethod
@@ -183,15 +180,12 @@ class Policy:
         return at < rule.expires and (rule.schedule is None or on_time(rule.schedule, self.zone, at))
 
     def side(self, host, out, peer, proto, port, at):
-        rules, speaks, short = [], set(), False
-        for r in host.rules.get(out, []):
-            mine = [p for p in r.ports if p.proto == proto and p.lo <= port <= p.hi]
-            if mine and within(peer, r.peers) and self.active(r, at):
-                rules.append(r.id)
-                for p in mine:
-                    speaks |= p.speaks
-                    short |= p.short
-        return Side(host, out, sorted(rules, key=str.encode), speaks, short)
+        found = [(r, [p for p in r.ports if p.proto == proto and p.lo <= port <= p.hi])
+                 for r in host.rules.get(out, []) if within(peer, r.peers) and self.active(r, at)]
+        asked = [(set().union(*(p.speaks for p in mine)), r.require) for r, mine in found if mine]
+        return Side(host, out, sorted((r.id for r, mine in found if mine), key=str.encode),
+                    set().union(*(s for s, _ in asked)), any(p.short for _, mine in found for p in mine),
+                    requires.of_rules(asked))
 
     def judge(self, src, dst, proto, dport, at):
         """Steps 2, 3, 4 and 6."""
@@ -248,6 +242,7 @@ class Connection:
         self.opener = None  # who sent the first packet that passed: 0 the client, 1 the server
         self.sides = None   # of a TCP connection seen from its SYN
         self.seen, self.judged, self.condemned = 0, False, False
+        self.gate, self.sent, self.number = None, 0, 0
 
     def ask(self, sender, reply_type=None):
         (src, _), (dst, port) = self.ends if sender == 0 else self.ends[::-1]
@@ -256,6 +251,8 @@ class Connection:
     def packet(self, sender, enters, flags=0, payload=b"", arrives=False, reply_type=None):
         """Whether it passes.  enters: interface or None; arrives: it is for the gateway."""
         src = self.ends[sender][0]
+        self.number += 1
+        offset, self.sent = self.sent, self.sent + (len(payload) if sender == self.opener else 0)
         if arrives and within(ipaddress.ip_address(src), self.policy.management) and (
                 enters not in self.policy.interfaces or self.route(src) == enters):
             return True
@@ -266,14 +263,18 @@ class Connection:
             passes = self.ask(opener, reply_type if opener == 1 else None).word != "deny"
         elif flags & (SYN | ACK) == SYN:
             verdict = self.ask(sender)
-            passes = verdict.word != "deny"
-            if passes and self.opener is None:
-                self.sides = verdict.sides
+            if (passes := verdict.word != "deny") and self.opener is None:
+                self.sides, self.gate = verdict.sides, verdict.sides and requires.Gate(verdict.sides)
         else:
             passes = any(self.ask(x).word != "deny" for x in (sender, 1 - sender))
-        if passes and self.opener is None:
-            self.opener = sender
-        return passes and (not payload or self.opening(sender, payload))
+        if passes and self.gate:
+            self.gate.answers |= flags & (SYN | ACK) == SYN | ACK
+        self.opener = sender if passes and self.opener is None else self.opener
+        if not passes or not payload or not self.opening(sender, payload):
+            return passes and not payload
+        self.condemned = bool(self.gate) and not self.gate.packet(
+            self.number, sender == self.opener, offset, payload)
+        return not self.condemned
 
     def opening(self, sender, data):
         if not self.sides or self.judged:
@@ -292,9 +293,8 @@ class Connection:
             if opens(data):  # a NetBIOS session request is followed by the opening
                 self.judged = data[:1] != b"\x81"
                 return True
-        if len(data) < 8 and self.seen == 0 and any(not s.short for s in enforced):
-            return False
-        if granted and len(enforced) == len(self.sides):
+        if (len(data) < 8 and self.seen == 0 and any(not s.short for s in enforced)) or (
+                granted and len(enforced) == len(self.sides)):
             return False
         self.seen += len(data) >= 8
         return True

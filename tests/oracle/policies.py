@@ -7,6 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "net"))
 import cases  # noqa: E402  the payloads
+import gates  # noqa: E402
 import packets as P  # noqa: E402
 
 SIDES = {"lan8": (8, ["10.20.8.0/24", "fd00:20:8::/64"]),
@@ -44,6 +45,11 @@ EDGES = {(6, p) for p in (999, 1000, 2000, 2001, 49151, 49152, 65535, 65534, 444
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"]
 SCHEDULES = ["Mon-Fri 07:00-19:00", "Sat,Sun", "Mon-Sun 00:00-24:00", "Fri-Mon 22:00-06:00",
              "00:00-12:00", "12:00-24:00", "Mon,Wed 06:00-14:00 Sun 01:30-03:15", "Sun 02:00-02:30"]
+# what a rule with these may require
+REQUIRES = {"rdp": ["nla"], **{s: ["smb2", "signing"] for s in ("smb", "netbios", "tcp/445", "files", "ad-member")}}
+GATED = {"nla": [(6, 3389)], "smb2": [(6, 445), (6, 139), (6, 4451)]}
+GATES = {"nla": [steps for _, steps, _ in gates.RDP_CASES],
+         "smb2": [steps for _, steps, _ in gates.SMB_CASES] + [steps for _, steps, _ in gates.NETBIOS_CASES]}
 WHOLE = [d for _, d in cases.OPENINGS]
 SURE = [cases.SMB1_NEGOTIATE, cases.SMB2_NEGOTIATE, cases.RDP_COOKIE, cases.RDP_NEG]
 BENIGN = [cases.HTTP, cases.TDS, cases.S7_CONNECT, b"x" * 8, b"EHLO a\r\n", b"l", b"ls\r\n"]
@@ -54,7 +60,7 @@ class Tree:
 
     def __init__(self, rng, root, now):
         self.rng, self.root, self.now, self.n = rng, root, now, 0
-        self.hosts, self.aims, self.edges = {}, [], []
+        self.hosts, self.aims, self.edges, self.gated = {}, [], [], []
         os.makedirs(root + "/hosts")
         for i in range(rng.randint(2, 5)):
             near = i == 0 or (i > 1 and rng.random() < .5)
@@ -99,6 +105,13 @@ class Tree:
         self.n += 1
         if "tcp/8080" in services and not {"tcp/1-2", "tcp/1000-2000"} & set(services) and r.random() < .5:
             text += ", speaks: [%s]" % r.choice(["smb", "rdp"])
+        may = [q for s in services for q in REQUIRES.get(s, [])]
+        if "speaks: [rdp]" in text and "nla" not in may:
+            may.append("nla")
+        if may and r.random() < .7:
+            require = r.sample(sorted(set(may)), r.randint(1, len(set(may))))
+            text += ", require: [%s]" % ", ".join(require)
+            self.gated += [(host, out, q, p) for q in require if q in GATED for p in peers]
         if r.random() < .15:
             text += ", expires: \"%s\"" % self.end()
         if r.random() < .15:
@@ -128,7 +141,7 @@ class Tree:
 
 
 class Flow:
-    """kind: open, opening, midstream or spoof.  enters: the client's interface; steps:
+    """kind: open, opening, gate, midstream or spoof.  enters: the client's interface; steps:
     [(sender, flags, payload)], sender 0 the client, 1 the server."""
 
     def __init__(self, kind, src, dst, proto, port, tags):
@@ -182,8 +195,13 @@ def around(rng, text, tree):
     return str(pick), pick in (lo, hi, lo - 1, hi + 1) and (lo != hi or pick != lo)
 
 
-def aimed(rng, tree):
+def aimed(rng, tree, kind):
     """(src, dst, proto, port, tags) in what some rule says, or near."""
+    if kind == "gate":
+        host, out, what, peer = rng.choice(tree.gated)
+        mine, (other, edge) = rng.choice(tree.hosts[host]), around(rng, peer, tree)
+        ends = (mine, other) if out else (other, mine)
+        return ends + rng.choice(GATED[what]) + (["boundary address"] * edge,)
     if rng.random() < .1:
         pool = [a for h in tree.hosts.values() for a in h] + [
             "10.20.8.99", "fd00:20:8::99", "10.20.8.0", "10.20.8.255", "10.21.0.127", "10.21.0.128",
@@ -218,6 +236,16 @@ def exchange(rng, flow, local):
     if flow.kind == "midstream":
         first = rng.randint(0, 1)
         return [(first, P.ACK, data), (1 - first, P.ACK, data)]
+    if flow.kind == "gate":
+        said = list(rng.choice(GATES["nla" if flow.port == 3389 else "smb2"]))
+        if rng.random() < .1:  # of the other protocol, or what comes twice, or never
+            said = list(rng.choice(GATES["smb2" if flow.port == 3389 else "nla"]))
+        elif rng.random() < .2:
+            at = rng.randrange(len(said))
+            said[at:at + 1] = rng.choice([[], [said[at]] * 2, [said[at], rng.choice(BENIGN)]])
+        said.append(rng.choice(said) if said else data)
+        return [(0, P.SYN, b""), (1, P.SYN | P.ACK, b""), (0, P.ACK, b""),
+                *((1, P.ACK, s[0]) if isinstance(s, tuple) else (0, P.ACK, s) for s in said)]
     if flow.kind == "opening":
         whole = rng.choice(WHOLE)
         cut = rng.choice([0, 0, 0, 1, 2, 3, 4, 5, 7])
@@ -235,10 +263,10 @@ def exchange(rng, flow, local):
 
 def random_flow(rng, tree, gw):
     """A flow that the lab can carry, or None."""
-    made = aimed(rng, tree)
+    kind = rng.choices(["open", "opening", "gate", "midstream", "spoof"], [40, 22, 16 * bool(tree.gated), 13, 11])[0]
+    made = aimed(rng, tree, kind)
     if not made or (":" in made[0]) != (":" in made[1]):
         return None
-    kind = rng.choices(["open", "opening", "midstream", "spoof"], [42, 28, 16, 14])[0]
     flow = Flow(kind, *made)
     if kind == "spoof":
         if "." in flow.src and rng.random() < .1:
@@ -250,7 +278,7 @@ def random_flow(rng, tree, gw):
         return None
     if local and (kind not in ("open", "spoof") or (kind == "spoof" and a == "local") or flow.proto in (41, 97)):
         return None
-    if kind in ("opening", "midstream") and flow.proto != P.TCP:
+    if kind in ("opening", "gate", "midstream") and flow.proto != P.TCP:
         return None
     flow.enters = flow.enters or a
     flow.steps = exchange(rng, flow, local)

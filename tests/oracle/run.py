@@ -7,6 +7,7 @@ usage: run.py CORDON CORDOND SERVICES [POLICIES [FLOWS [SEED [SECONDS]]]]
 (in a network namespace of its own; SERVICES: the folder of shipped services; with SECONDS:
 as many policies as fit)"""
 import collections
+import copy
 import json
 import os
 import random
@@ -21,8 +22,10 @@ import policies as S
 import packets as P
 
 SHARES = {"allowed": 30, "boundary address": 5, "boundary port": 5, "reply": 5, "two-sided": 5,
-          "observe": 5, "IPv6": 5, "opening": 5, "midstream": 5, "spoof": 5}
+          "observe": 5, "IPv6": 5, "opening": 5, "gate": 5, "midstream": 5, "spoof": 5}
 ENOUGH = 3000  # flows, for the shares to be asked for
+SAID = {"nla": "only if the server selects NLA", "smb2": "only if the server answers in SMB2",
+        "signing": "only if an end requires signing"}
 GROUPS_OF = ["224.0.0.251", "239.1.2.3", "255.255.255.255", "ff02::fb"]
 
 
@@ -55,7 +58,7 @@ def ends_key(proto, ends):
 
 
 def replay(cordon, root, flows, at, work):
-    """{both ends and protocol: verdict}, each flow's packets read from a capture."""
+    """{both ends and protocol: what is said}, each flow's packets read from a capture."""
     path = work + "/flows.pcap"
     P.write_pcap(path, [(at, f.packet(i, 20000 + n)) for n, f in enumerate(flows) for i in range(len(f.steps))])
     found = {}
@@ -66,7 +69,7 @@ def replay(cordon, root, flows, at, work):
             proto = {"tcp": 6, "udp": 17, "sctp": 132, "icmp": 1, "icmpv6": 58}.get(kind) or int(kind.split("/")[-1])
             ends = [(r["src_ip"], r.get("src_port", 0)), (r["dest_ip"], r.get("dest_port", 0))]
             found[ends_key(proto, [(a, p if proto in (6, 17, 132) else 0) for a, p in ends]) +
-                  (r.get("icmp_type", 0),)] = r["verdict"], r.get("exposure", False)
+                  (r.get("icmp_type", 0),)] = r
     return found
 
 
@@ -107,10 +110,7 @@ def listing():
     out = re.sub(r"table inet cordon \{ # progname.*", "table inet cordon {", out)
     out = re.sub(r"(log prefix \"cordon \w+ g)\d+", r"\1N", out)
     out = re.sub(r"\tchain cordon_applied \{.*?\n\t\}\n", "", out, flags=re.S)
-    out = re.sub(r"meta time >= \"[^\"]*\" ", "", out)
-    names = {}  # chains named by their content, of which the floor is a part
-    out = re.sub(r"\b[0-9a-f]{20}\b|(?<=_)[0-9a-f]{20}\b",
-                 lambda m: "#%d" % names.setdefault(m.group(), len(names)), out)
+    out = re.sub(r"(\tchain clock \{\n)\t\tmeta time < .*\n", r"\1", out)
     return [x for x in out.splitlines() if x and not re.match(r"\t(comment \"cordon|flags )", x)]
 
 
@@ -137,21 +137,22 @@ def send_all(gw, flows, sport, chunk=96):
     return came
 
 
+def walk(policy, gw, n, f, at):
+    """The same of one flow, as the oracle says, and the connection as it then is."""
+    icmp = f.proto in (P.ICMP, P.ICMP6)
+    ports = f.proto in (P.TCP, P.UDP, P.SCTP)
+    c = O.Connection(policy, gw.side_of, ((f.src, 20000 + n if ports else 0), (f.dst, f.port)), f.proto, at)
+    row = []
+    for sender, flags, payload in f.steps:
+        enters = f.enters if sender == 0 else gw.side_of(f.dst)
+        row.append(c.packet(sender, None if enters == "local" else enters, flags, payload,
+                            gw.side_of(f.src if sender else f.dst) == "local",
+                            S.reply_type(f.port) if icmp and sender == 1 else None))
+    return row, c
+
+
 def expected(policy, gw, flows, at):
-    """The same, as the oracle says."""
-    told = []
-    for n, f in enumerate(flows):
-        icmp = f.proto in (P.ICMP, P.ICMP6)
-        ports = f.proto in (P.TCP, P.UDP, P.SCTP)
-        c = O.Connection(policy, gw.side_of, ((f.src, 20000 + n if ports else 0), (f.dst, f.port)), f.proto, at)
-        row = []
-        for sender, flags, payload in f.steps:
-            enters = f.enters if sender == 0 else gw.side_of(f.dst)
-            row.append(c.packet(sender, None if enters == "local" else enters, flags, payload,
-                                gw.side_of(f.src if sender else f.dst) == "local",
-                                S.reply_type(f.port) if icmp and sender == 1 else None))
-        told.append(row)
-    return told
+    return [walk(policy, gw, n, f, at)[0] for n, f in enumerate(flows)]
 
 
 # ---- one policy ----
@@ -168,8 +169,12 @@ class Run:
         flows, portless = [], set()
         while len(flows) < self.nflows:
             f = S.random_flow(rng, tree, self.gw)
-            if not f or (f.kind == "opening" and
-                         policy.judge(f.src, f.dst, 6, f.port, now).word != "allow"):
+            if not f:
+                continue
+            verdict = policy.judge(f.src, f.dst, f.proto, f.port, now)
+            if f.kind in ("opening", "gate") and verdict.word != "allow":
+                continue
+            if f.kind == "gate" and not any(s.require for s in verdict.sides) and rng.random() < .8:
                 continue
             if f.proto not in (6, 17, 132):  # both directions are one connection to conntrack
                 ends = (f.proto,) + tuple(sorted((f.src, f.dst)))
@@ -206,16 +211,27 @@ class Run:
             if sides != mine:
                 raise Disagreement("%s at %s: oracle says %s, explain %s" % (f, utc(at), mine, sides))
         mine = [f for f in flows if f.kind != "spoof"]
+        unplaced = copy.copy(policy)  # a capture does not say where packets entered
+        unplaced.spoofed = lambda *_: False
         found = replay(self.cordon, root, mine, at, work)
         for n, f in enumerate(mine):
             word = policy.judge(f.src, f.dst, f.proto, f.port, at).word
             if f.kind == "midstream" and word == "deny":
                 word = policy.judge(f.dst, f.src, f.proto, 20000 + n, at).word
-            got, exposure = found.get(replay_key(n, f), ("nothing", None))
-            if got != word:
-                raise Disagreement("%s at %s: oracle %s, replay %s" % (f, utc(at), word, got))
+            said = found.get(replay_key(n, f), {"verdict": "nothing"})
+            gate = walk(unplaced, self.gw, n, f, at)[1].gate
+            told = [(q + "-required", "deny" if held else "would_deny", k) for q, held, k in gate.told] if gate else []
+            if told and told[-1][1] == "deny":
+                word = "deny"
+            if said["verdict"] != word:
+                raise Disagreement("%s at %s: oracle %s, replay %s" % (f, utc(at), word, said["verdict"]))
+            got = [(g["reason"], g["action"], g["packet"]) for g in said.get("gates", [])]
+            if got != told:
+                raise Disagreement("%s at %s: gates: oracle %s, replay %s" % (f, utc(at), told, got))
+            exposure = said.get("exposure", False)
             if f.kind == "opening" and self.exposed(policy, f, at) not in (None, exposure):
                 raise Disagreement("%s at %s: replay: exposure %s" % (f, utc(at), exposure))
+            self.count["gates judged in replay"] += bool(told)
         self.count["offline"] += len(flows)
 
     @staticmethod
@@ -228,6 +244,17 @@ class Run:
             return None
         sides = policy.judge(f.src, f.dst, f.proto, f.port, at).sides
         return any(name not in s.speaks for name in opens[0] for s in sides)
+
+    def requires(self, root, policy, flows, at):
+        """What `explain` says of it to people."""
+        for f in [f for f in flows if f.kind == "gate"][:3]:
+            v = policy.judge(f.src, f.dst, f.proto, f.port, at)
+            want = set().union(*(s.require for s in v.sides))
+            said = output(self.cordon, "explain", "--at", utc(at), root, f.src, f.dst, S.service(f.proto, f.port))
+            got = {q for q, words in SAID.items() if words in said}
+            if got != (want if v.word == "allow" and all(s.rules for s in v.sides) else set()):
+                raise Disagreement("%s: required: oracle %s, explain %s" % (f, want, got))
+            self.count["requirements explained"] += bool(want)
 
     def to_groups(self, root, policy, tree, at):
         asked = [(a, g, 17, 5353) for h in tree.hosts.values() for a in h for g in GROUPS_OF
@@ -267,6 +294,7 @@ class Run:
         try:
             self.offline(tree.root, policy, flows, now, work)
             self.to_groups(tree.root, policy, tree, now)
+            self.requires(tree.root, policy, flows, now)
             for edge in rng.sample(tree.edges, min(2, len(tree.edges))) + [rng.randint(946684800, 2145916800)]:
                 for at in (edge - 1, edge):
                     self.offline(tree.root, policy, flows, at, work)

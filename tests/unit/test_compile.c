@@ -109,6 +109,67 @@ static void equal_lists_are_shared(void **state)
 	free(y);
 }
 
+/* A host with one rule for RDP and one for SMB. */
+static struct ruleset *of_requirements(uint8_t rdp, uint8_t smb, int64_t expires)
+{
+	struct fs_builder *b = fsb_new();
+	uint32_t h = ft_host(b, "h", "10.20.8.11", true, FS_ENFORCE);
+	struct ruleset *rs;
+	struct fs *fs;
+
+	ft_rule(b, h, (struct ft_rule){ .id = "h/in/rdp", .proto = IPPROTO_TCP, .lo = 3389,
+		.grants = FS_RDP, .require = rdp, .peers = "10.1.0.5", .expires = expires });
+	ft_rule(b, h, (struct ft_rule){ .id = "h/in/smb", .proto = IPPROTO_TCP, .lo = 445,
+		.grants = FS_SMB, .require = smb, .peers = "10.1.0.5", .expires = expires });
+	fs = fsb_finish(b);
+	assert_non_null(fs);
+	fsb_free(b);
+	rs = compiled(fs);
+	free(fs);
+	return rs;
+}
+
+static bool has_chain(const struct ruleset *rs, const char *name)
+{
+	for (uint32_t i = 0; i < rs->table[RS_CHAINS].count; i++)
+		if (strcmp(rs_str(rs, rs_chain(rs, i)->name), name) == 0)
+			return true;
+	return false;
+}
+
+/* Gates cost nothing where nothing is required, and stay within the documented bits. */
+static void gates_where_required(void **state)
+{
+	static const struct {
+		uint8_t rdp, smb;
+		int64_t expires;
+		bool gate, nla, smb_gate;
+	} v[] = {
+		{ 0, 0, 0, false, false, false },
+		{ FS_REQ_NLA, 0, 0, true, true, false },
+		{ 0, FS_REQ_SMB2, 0, true, false, true },
+		{ 0, FS_REQ_SIGNING, 0, true, false, true },
+		{ FS_REQ_NLA, FS_REQ_SMB2 | FS_REQ_SIGNING, 0, true, true, true },
+		{ FS_REQ_NLA, FS_REQ_SMB2, 1700000000, false, false, false }, /* over */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		struct ruleset *rs = of_requirements(v[i].rdp, v[i].smb, v[i].expires);
+
+		assert_int_equal(has_chain(rs, "gate"), v[i].gate);
+		assert_int_equal(has_chain(rs, "nla_request"), v[i].nla);
+		assert_int_equal(has_chain(rs, "smb1_request"), v[i].smb_gate);
+		for (uint32_t k = 0; k < rs->table[RS_OPS].count; k++) {
+			const struct rs_op *op = RS_AT(rs, RS_OPS, struct rs_op, k);
+
+			if (op->code == RS_OP_CT_LABEL || op->code == RS_OP_SET_LABEL)
+				assert_in_range(op->arg, v[i].gate ? 64 : 112, 127);
+		}
+		free(rs);
+	}
+}
+
 static void damaged_rulesets_are_refused_or_safe(void **state)
 {
 	struct fs *fs = fleet(3, "10.1.0.0/16 10.30.0.7", false);
@@ -175,6 +236,7 @@ int main(void)
 		cmocka_unit_test(same_policy_same_bytes),
 		cmocka_unit_test(order_of_rules_does_not_show),
 		cmocka_unit_test(equal_lists_are_shared),
+		cmocka_unit_test(gates_where_required),
 		cmocka_unit_test(damaged_rulesets_are_refused_or_safe),
 		cmocka_unit_test(loops_are_refused),
 	};

@@ -57,6 +57,12 @@ static const struct sight_case cases[] = {
 	{ "observed", SIGHT_WOULD_DENY, "10.66.0.6", "10.20.8.12", 4000, 445, SYN, "",
 	    false, EVENT_WOULD_DENY, ACTION_WOULD_DROP, REASON_NO_RULE, XRAY, NULL,
 	    SIDE_IN, NOBLOCK },
+	{ "observed, open before, the client's", SIGHT_WOULD_DENY, "10.66.0.6",
+	    "10.20.8.12", 4000, 445, PSH, "in", false, EVENT_WOULD_DENY, ACTION_WOULD_DROP,
+	    REASON_NO_RULE, XRAY, NULL, SIDE_IN, NOBLOCK },
+	{ "observed, open before, the server's", SIGHT_WOULD_DENY, "10.20.8.12",
+	    "10.66.0.6", 445, 4000, PSH, "out", false, EVENT_WOULD_DENY, ACTION_WOULD_DROP,
+	    REASON_NO_RULE, XRAY, NULL, SIDE_IN, NOBLOCK },
 	{ "enforcing side is named first", SIGHT_DENIED, "10.20.8.12", "10.20.8.11",
 	    4000, 445, SYN, "", false, EVENT_DENIED, ACTION_DROP, REASON_NO_RULE, ERP,
 	    NULL, SIDE_IN, NOBLOCK },
@@ -236,6 +242,20 @@ static void attack_names(void **state)
 	assert_string_equal(e.attack, "T1210");
 	assert_string_equal(e.cve[0], "CVE-2017-0144");
 	assert_string_equal(e.title, "Title of the guard");
+	/* that was the sensor: the packet has passed, the source is shut out */
+	assert_int_equal(d.action, ACTION_ALERT);
+	assert_true(d.shuts);
+	assert_true(d.block);
+	assert_int_equal(netaddr_cmp(&d.shut.addr, &s.src), 0);
+	s = spoken("10.66.0.6", "10.20.8.12", 445, APP_SMB); /* observed */
+	s.kind = SIGHT_GUARD;
+	strcpy(s.detail, "eternal");
+	decide(fs, fs, &s, &d);
+	assert_int_equal(d.action, ACTION_WOULD_DROP);
+	assert_false(d.block);
+	strcpy(s.detail, "nobody-uses-it"); /* the sensor asks for no host */
+	decide(fs, fs, &s, &d);
+	assert_false(d.tell);
 }
 
 /* Blocked are those the policy in force names, whatever the one before said. */
@@ -344,6 +364,50 @@ static void blockable(void **state)
 	}
 }
 
+/* What a rule of this id requires from now on. */
+static void require(const char *id, uint8_t bits)
+{
+	for (uint32_t i = 0; i < fs->table[FS_RULES].count; i++) {
+		struct fs_rule *r = (struct fs_rule *)(uintptr_t)fs_rule(fs, i);
+
+		if (strcmp(fs_str(fs, r->id), id) == 0)
+			r->require = bits;
+	}
+}
+
+/* The kernel's gates: the rule whose requirement failed is named. */
+static const struct sight_case gates[] = {
+	{ "no NLA, the server's word", SIGHT_DENIED, "10.20.8.11", "10.1.0.9", 3389, 4000,
+	    PSH, "nla", false, EVENT_DENIED, ACTION_DROP, REASON_NLA, ERP, "erp/in/rdp",
+	    SIDE_IN, NOBLOCK },
+	{ "no NLA, the client's", SIGHT_DENIED, "10.1.0.9", "10.20.8.11", 4000, 3389, PSH,
+	    "nla", false, EVENT_DENIED, ACTION_DROP, REASON_NLA, ERP, "erp/in/rdp",
+	    SIDE_IN, NOBLOCK },
+	{ "no NLA, observed", SIGHT_WOULD_DENY, "10.1.0.9", "10.20.8.11", 4000, 3389, PSH,
+	    "nla", false, EVENT_WOULD_DENY, ACTION_WOULD_DROP, REASON_NLA, ERP,
+	    "erp/in/rdp", SIDE_IN, NOBLOCK },
+	{ "SMB1", SIGHT_DENIED, "10.40.0.5", "10.20.8.11", 445, 4000, PSH, "smb2", false,
+	    EVENT_DENIED, ACTION_DROP, REASON_SMB2, ERP, "erp/out/smb", SIDE_OUT,
+	    NOBLOCK },
+	{ "not signed", SIGHT_DENIED, "10.40.0.5", "10.20.8.11", 445, 4000, PSH, "signing",
+	    false, EVENT_DENIED, ACTION_DROP, REASON_STATE, ERP, "erp/out/smb", SIDE_OUT,
+	    NOBLOCK }, /* no longer required */
+	{ "another detail", SIGHT_DENIED, "10.1.0.9", "10.20.8.11", 4000, 3389, PSH,
+	    "opening", false, EVENT_DENIED, ACTION_DROP, REASON_STATE, ERP, "erp/in/rdp",
+	    SIDE_IN, NOBLOCK },
+};
+
+static void gate_cases(void **state)
+{
+	(void)state;
+	require("erp/in/rdp", FS_REQ_NLA);
+	require("erp/out/smb", FS_REQ_SMB2);
+	for (size_t i = 0; i < sizeof(gates) / sizeof(gates[0]); i++)
+		one_case(&gates[i]);
+	require("erp/in/rdp", 0);
+	require("erp/out/smb", 0);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -368,6 +432,7 @@ int main(void)
 		cmocka_unit_test(ipv6_prefix),
 		cmocka_unit_test(blockable),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(gate_cases),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -48,7 +48,7 @@ static char *printed(
 static void add(struct diaglist *l, const char *code, const char *file, uint32_t line,
     uint32_t col, const char *text)
 {
-	struct diag_loc loc = { diag_file(l, file), line, col, col + 2 };
+	struct diag_loc loc = { diag_file(l, file), line, col, col + 2, 0 };
 
 	diag_add(l, code, loc, "%s", text);
 }

@@ -566,6 +566,53 @@ static void storm_is_counted(void **state)
 	assert_non_null(strstr(heard, "\"commit\":\"abc123\""));
 }
 
+/* Refused logons of a session that is granted: told once, and blocked where the policy
+ * says so.  What the server says of itself is told besides. */
+static void behaviour_is_told(void **state)
+{
+	struct msg_sighting s = { .time_us = 1790000000000000ll, .src = ip("10.30.0.77"),
+		.dst = ip("10.20.8.11"), .sport = 4000, .dport = 445, .proto = IPPROTO_TCP,
+		.kind = SIGHT_SPOKEN, .handshake = true, .count = 1, .iface = "lan8" };
+	unsigned asked = t.blocks_asked;
+	json_t *e;
+
+	(void)state;
+	give_policy(FS_ON_BRUTEFORCE);
+	assert_true(serve_until(MSG_LIST_BLOCKS, 2000)); /* it is in force */
+	s.facts.app = APP_SMB;
+	s.facts.confidence = CONFIDENCE_DIALOG;
+	s.facts.smb.ntlm.has_challenge = s.facts.smb.ntlm.has_version = 1;
+	s.facts.smb.ntlm.major = 6;
+	s.facts.smb.ntlm.build = 6003;
+	s.facts.smb.logon_failures = 9;
+	s.facts.smb.logon_failure = 0xc000006d;
+	send_sighting(&s);
+	e = logged_of("identity", "10.30.0.77", 1);
+	assert_non_null(e);
+	assert_string_equal(of(e, "reason"), "unknown"); /* nothing is declared */
+	assert_string_equal(of(e, "host"), "erp");
+	json_decref(e);
+	s.facts.smb.logon_failures = 10;
+	send_sighting(&s);
+	assert_true(serve_until(MSG_BLOCK, 2000));
+	e = logged_of("bruteforce", "10.30.0.77", 1);
+	assert_non_null(e);
+	assert_int_equal(json_integer_value(json_object_get(
+			     json_object_get(json_object_get(e, "cordon"), "behaviour"),
+			     "failures")), 10);
+	json_decref(e);
+	assert_int_equal(t.blocks_asked, asked + 1);
+	/* the same by what was picked up in the middle: told, not blocked */
+	s.handshake = false;
+	s.src = ip("10.30.0.78");
+	send_sighting(&s);
+	e = logged_of("bruteforce", "10.30.0.78", 1);
+	assert_non_null(e);
+	json_decref(e);
+	assert_int_equal(t.blocks_asked, asked + 1);
+	assert_int_equal(count_logged("identity", "10.30.0.78", NULL), 0); /* known */
+}
+
 static void reload_relays_diagnostics(void **state)
 {
 	(void)state;
@@ -695,6 +742,7 @@ int main(void)
 		cmocka_unit_test(one_opening_is_told_once),
 		cmocka_unit_test(never_is_told),
 		cmocka_unit_test(storm_is_counted),
+		cmocka_unit_test(behaviour_is_told),
 		cmocka_unit_test(reload_relays_diagnostics),
 		cmocka_unit_test(judged_by_its_generation),
 		cmocka_unit_test(schema_holds),

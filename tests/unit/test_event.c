@@ -201,7 +201,8 @@ static void decided(void **state)
 			.dport = 1433,
 			.proto = IPPROTO_TCP,
 			.kind = (uint8_t)kind,
-			.tcp_flags = 0x18,
+			/* in the middle of what is granted nothing would be denied */
+			.tcp_flags = kind == SIGHT_WOULD_DENY ? 0x02 : 0x18,
 			.handshake = true,
 			.iface = "lan8" };
 		struct decision d;
@@ -210,7 +211,9 @@ static void decided(void **state)
 		strcpy(s.detail, kind == SIGHT_GUARD ? "eternal" : "smb");
 		s.facts.app = kind == SIGHT_SPOKEN ? APP_SMB : APP_NONE;
 		decide(fs, fs, &s, &d);
-		assert_true(d.tell);
+		assert_int_equal(d.tell, kind != SIGHT_HALF_OPEN);
+		if (!d.tell)
+			continue;
 		decide_event(fs, &s, &d, &e);
 		json_decref(emit(&e, s.facts.app ? &s.facts : NULL));
 	}

@@ -46,6 +46,35 @@ static void test_bits(void **state)
 	assert_int_equal(guard_bits(t, 3), 17);
 }
 
+/* A term that searches, and those behind it that count from where it stands. */
+static void test_search(void **state)
+{
+	struct guard_term t[3] = {
+		{ .offset = 0, .len = 1, .mask = { 0xff }, .value = { 'S' } },
+		{ .offset = 2, .len = 2, .within = 6, .mask = { 0xff, 0xff },
+		    .value = { 'a', 'b' } },
+		{ .offset = 3, .len = 1, .mask = { 0xff }, .value = { 'x' } },
+	};
+
+	(void)state;
+	assert_true(guard_match(t, 3, (const uint8_t *)"S.ab.x", 6));
+	assert_true(guard_match(t, 3, (const uint8_t *)"S.......ab.x", 12));
+	assert_false(guard_match(t, 3, (const uint8_t *)"S........ab.x", 13)); /* too far */
+	assert_false(guard_match(t, 3, (const uint8_t *)"Sab.x.......", 12));  /* too early */
+	/* the first place is not it, a later one is */
+	assert_true(guard_match(t, 3, (const uint8_t *)"S.abab.x", 8));
+	assert_false(guard_match(t, 3, (const uint8_t *)"S.abab.y", 8));
+	assert_false(guard_match(t, 3, (const uint8_t *)"S.ab", 4));
+	assert_false(guard_match(t, 3, (const uint8_t *)"S.a", 3));
+	assert_int_equal(guard_searches(t, 3), 7);
+	assert_int_equal(guard_bits(t, 3), 8 + 16 + 8 - 3); /* 7 places: 3 bits */
+	t[0].within = t[2].within = 1;
+	assert_int_equal(guard_searches(t, 3), 0); /* three searches */
+	t[0].within = 0;
+	t[1].within = t[2].within = 4000;
+	assert_int_equal(guard_searches(t, 3), 0); /* too many pairs */
+}
+
 /* ---- the shipped guards ---- */
 
 static struct fs *shipped(void)
@@ -89,14 +118,17 @@ static bool hits(
 	return false;
 }
 
-/* Which guard of a direction hits: its id, "" for none; two at once fail. */
+/* Which guard of the profile and a direction hits: its id, "" for none; two at once
+ * fail. */
 static const char *guard_of(
     const struct fs *fs, uint8_t dir, const uint8_t *p, size_t len)
 {
 	const char *id = "";
 
-	for (uint32_t i = 0; i < fs->table[FS_GUARDS].count; i++) {
-		const struct guard *g = FS_AT(fs, FS_GUARDS, struct guard, i);
+	for (uint32_t i = 0; i < fs_host(fs, 0)->guards.count; i++) {
+		const struct fs_guard_use *u = FS_AT(fs, FS_GUARD_USES,
+		    struct fs_guard_use, fs_host(fs, 0)->guards.first + i);
+		const struct guard *g = FS_AT(fs, FS_GUARDS, struct guard, u->guard);
 
 		if (g->dir != dir || !hits(fs, g, p, len))
 			continue;
@@ -192,7 +224,7 @@ static void test_shipped_bits(void **state)
 	struct fs *fs = shipped();
 
 	(void)state;
-	assert_int_equal(fs->table[FS_GUARDS].count, 5);
+	assert_int_equal(fs->table[FS_GUARDS].count, 21);
 	for (uint32_t i = 0; i < fs->table[FS_GUARDS].count; i++) {
 		const struct guard *g = FS_AT(fs, FS_GUARDS, struct guard, i);
 		const struct guard_term *t =
@@ -206,7 +238,7 @@ static void test_shipped_bits(void **state)
 		}
 	}
 	assert_int_equal(find(fs, "smb1")->protocol, FS_SMB);
-	assert_int_equal(fs_host(fs, 0)->guards.count, 5);
+	assert_int_equal(fs_host(fs, 0)->guards.count, 13);
 	free(fs);
 }
 
@@ -215,6 +247,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_match),
 		cmocka_unit_test(test_bits),
+		cmocka_unit_test(test_search),
 		cmocka_unit_test(test_smb1),
 		cmocka_unit_test(test_smb2_passes),
 		cmocka_unit_test(test_ms17_010),

@@ -183,8 +183,8 @@ static void test_guards(void **state)
 	bool seen = false;
 
 	(void)state;
-	assert_int_equal(a->guards.count, 6);
-	assert_int_equal(b->guards.count, 6);
+	assert_int_equal(a->guards.count, 14); /* the profile's 13, and own */
+	assert_int_equal(b->guards.count, a->guards.count);
 	for (uint32_t i = 0; i < a->guards.count; i++) {
 		const struct fs_guard_use *u =
 		    FS_AT(fs, FS_GUARD_USES, struct fs_guard_use, a->guards.first + i);
@@ -331,6 +331,46 @@ static void test_trusted(void **state)
 	policytree_remove(dir, files);
 }
 
+/* Whom a host's setting leaves out, until when, and not the host's other guards. */
+static void test_guard_exceptions(void **state)
+{
+	const struct policytree_file files[] = { { "cordon.yaml", POLICYTREE_CORDON },
+		{ "groups.yaml", "admins: [10.8.0.0/24, \"fd00::5\"]\n" },
+		{ "hosts/a.yaml", "host: a\naddresses: 10.9.0.11\nguards:\n  smb1:\n"
+		  "    { action: drop, except: [admins, b], reason: x, expires: 2030-01-01 }\n"
+		  "---\nhost: b\naddresses: 10.9.0.12\n" },
+		{ NULL, NULL } };
+	static const struct {
+		const char *peer;
+		bool excepted;
+	} rows[] = { { "10.8.0.0", true }, { "10.8.0.255", true }, { "10.8.1.0", false },
+		{ "10.7.255.255", false }, { "10.9.0.12", true }, { "10.9.0.11", false },
+		{ "fd00::5", true }, { "fd00::6", false } };
+	struct fs *fs = load(files);
+	const int64_t until = 1893542400; /* 2030-01-02: the day is the last one */
+	uint32_t smb1 = 0, other = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < fs->table[FS_GUARDS].count; i++) {
+		const char *id = fs_str(fs, FS_AT(fs, FS_GUARDS, struct guard, i)->id);
+
+		smb1 = strcmp(id, "smb1") == 0 ? i : smb1;
+		other = strcmp(id, "doublepulsar") == 0 ? i : other;
+	}
+	assert_int_equal(fs_guard_action_of(fs, 0, smb1, NULL, until - 1), FS_GUARD_DROP);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct netaddr a;
+
+		assert_int_equal(netaddr_parse(rows[i].peer, &a), 0);
+		assert_int_equal(fs_guard_action_of(fs, 0, smb1, &a, until - 1),
+		    rows[i].excepted ? FS_GUARD_OFF : FS_GUARD_DROP);
+		assert_int_equal(fs_guard_action_of(fs, 0, smb1, &a, until), FS_GUARD_DROP);
+		assert_int_equal(fs_guard_action_of(fs, 0, other, &a, 0), FS_GUARD_DROP);
+		assert_int_equal(fs_guard_action_of(fs, 1, smb1, &a, 0), FS_GUARD_DROP);
+	}
+	free(fs);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -338,6 +378,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_grants),
 		cmocka_unit_test(test_guards),
+		cmocka_unit_test(test_guard_exceptions),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_deterministic),
 		cmocka_unit_test(test_exposure),

@@ -277,6 +277,61 @@ static void test_commit_alphabet(void **state)
 	refuse(b, MSG_RELOAD, &m, ROLE_ENGINE, ROLE_ENFORCER);
 }
 
+static void test_trials(void **state)
+{
+	struct box *b = *state;
+	const unsigned char two = 2;
+	struct msg_reload ok = { .trial_s = 60 }, m;
+
+	ok.session.client.v = 4;
+	ok.session.server.v = 4;
+	ok.session.port = 22;
+	assert_int_equal(msg_send(b->fd[0], MSG_RELOAD, 0, &ok, NULL), 0);
+	assert_int_equal(box_recv(b, ROLE_ENGINE, ROLE_ENFORCER), 1);
+	for (uint32_t s = 1; s < TRIAL_MIN_S; s++) {
+		m = ok, m.trial_s = s;
+		refuse(b, MSG_RELOAD, &m, ROLE_ENGINE, ROLE_ENFORCER);
+	}
+	m = ok, m.trial_s = TRIAL_MAX_S + 1;
+	refuse(b, MSG_RELOAD, &m, ROLE_ENGINE, ROLE_ENFORCER);
+	m = ok, memcpy(&m.force, &two, 1);
+	refuse(b, MSG_RELOAD, &m, ROLE_ENGINE, ROLE_ENFORCER);
+	m = ok, m.session.server.v = 6;
+	refuse(b, MSG_RELOAD, &m, ROLE_ENGINE, ROLE_ENFORCER);
+	m = ok, m.session.client.v = 5;
+	refuse(b, MSG_RELOAD, &m, ROLE_ENGINE, ROLE_ENFORCER);
+	m = ok, m.session.port = 0;
+	refuse(b, MSG_RELOAD, &m, ROLE_ENGINE, ROLE_ENFORCER);
+	/* nobody but the engine asks */
+	assert_int_equal(msg_send(b->fd[0], MSG_TRIAL_OK, 1, NULL, NULL), 0);
+	assert_int_equal(box_recv(b, ROLE_SENSOR, ROLE_ENFORCER), -EPROTO);
+	assert_int_equal(msg_send(b->fd[0], MSG_TRIAL_BACK, 1, NULL, NULL), 0);
+	assert_int_equal(box_recv(b, ROLE_SENSOR, ROLE_ENFORCER), -EPROTO);
+}
+
+static void test_findings(void **state)
+{
+	struct box *b = *state;
+	static const char *const bad[] = { "", "No", "a b", "a\nb", "a/b" };
+	struct msg_finding ok = { .severity = FINDING_WARNING, .on = true, .word = "notrack",
+		.object = "table ip raw" }, m;
+
+	assert_int_equal(msg_send(b->fd[0], MSG_FINDING, 0, &ok, NULL), 0);
+	assert_int_equal(box_recv(b, ROLE_ENFORCER, ROLE_ENGINE), 1);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		m = ok;
+		memset(m.word, 0, sizeof(m.word));
+		memcpy(m.word, bad[i], strlen(bad[i]));
+		refuse(b, MSG_FINDING, &m, ROLE_ENFORCER, ROLE_ENGINE);
+	}
+	m = ok, m.severity = FINDING_SEVERITIES;
+	refuse(b, MSG_FINDING, &m, ROLE_ENFORCER, ROLE_ENGINE);
+	m = ok, memset(m.what, 'a', sizeof(m.what));
+	refuse(b, MSG_FINDING, &m, ROLE_ENFORCER, ROLE_ENGINE);
+	m = ok, memset(m.word, 'a', sizeof(m.word));
+	refuse(b, MSG_FINDING, &m, ROLE_ENFORCER, ROLE_ENGINE);
+}
+
 /* A full socket says so and loses nothing that it took. */
 static void test_full(void **state)
 {
@@ -322,6 +377,8 @@ int main(void)
 		cmocka_unit_test(test_table_is_whole), BOX(test_sizes), BOX(test_too_large),
 		BOX(test_descriptors), BOX(test_blocks_meaning),
 		BOX(test_sightings_meaning), BOX(test_commit_alphabet), BOX(test_full),
+		BOX(test_trials),
+		BOX(test_findings),
 		cmocka_unit_test(test_blobs),
 	};
 

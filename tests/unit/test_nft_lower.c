@@ -12,8 +12,20 @@
 
 /* ---- what both renderings start with: the sets, in text and in calls ---- */
 
+/* Numbers in the machine's order, as the kernel keeps a priority. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define LIST_KEY      "\x67\x45\x23\x81"
+#define PRIORITY_FLAG { 0, 0, 0, 0x80 }
+#define PRIORITY_ONE  { 1 }
+#else
+#define LIST_KEY      "\x81\x23\x45\x67"
+#define PRIORITY_FLAG { 0x80 }
+#define PRIORITY_ONE  { 0, 0, 0, 1 }
+#endif
+
 enum { S_PORT4, S_PORT6, S_ADDR4, S_IF4, S_ICMP4, S_RANGE4, S_RANGE6, S_IFS, S_DYN4, S_DYN6,
-	S_MAP4, S_PROTO, S_PORTS, S_MAPR, S_ICMP6, NSETS };
+	S_MAP4, S_PROTO, S_PORTS, S_MAPR, S_ICMP6,
+	S_VALUE4, S_VALUER, S_LIST4, S_LIST6, NSETS };
 static const struct {
 	const char *text;
 	struct rs_set set;
@@ -57,6 +69,18 @@ static const struct {
 	[S_MAPR] = { "map mapr { type inet_service : verdict; flags interval; "
 		     "elements = { 0-79 : drop, 80-90 : jump x, 91 : return }; }",
 	    { .key = { RS_T_PORT }, .nkeys = 1, .map = true, .interval = true } },
+	[S_VALUE4] = { "map value4 { type ipv4_addr . inet_proto . inet_service : classid; "
+		       "elements = { 10.0.0.1 . tcp . 80 comment \"v\" : 8123:4567, "
+		       "10.0.0.1 . tcp . 81 : 8000:1 }; }",
+	    { .key = { RS_T_IP4, RS_T_PROTO, RS_T_PORT }, .nkeys = 3, .map = RS_MAP_VALUE } },
+	[S_VALUER] = { "map valuer { type inet_service : classid; flags interval; "
+		       "elements = { 1-79 : 8006:1, 80-90 : 8006:50 }; }",
+	    { .key = { RS_T_PORT }, .nkeys = 1, .map = RS_MAP_VALUE, .interval = true } },
+	[S_LIST4] = { "set list4 { type classid . ipv4_addr; elements = { "
+		      "8123:4567 . 10.1.16.0 }; }",
+	    { .key = { RS_T_PRIORITY, RS_T_IP4 }, .nkeys = 2 } },
+	[S_LIST6] = { "map list6 { type ipv6_addr . classid : classid; }",
+	    { .key = { RS_T_IP6, RS_T_PRIORITY }, .nkeys = 2, .map = RS_MAP_VALUE } },
 	[S_ICMP6] = { "set icmp6 { type icmpv6_type; elements = { nd-neighbor-solicit, 134 }; }",
 	    { .key = { RS_T_ICMP6 }, .nkeys = 1 } },
 };
@@ -66,30 +90,36 @@ static const struct {
 	const char *key, *end; /* bytes, of the set's key_len */
 	enum rs_go go;
 	const char *comment;
+	uint32_t value; /* of maps to values */
 } elems[] = {
-	{ S_PORT4, "\12\0\0\1\12\0\0\2\6\0\0\0\0\120\0\0", NULL, 0, "a/in/b" },
-	{ S_PORT4, "\12\0\0\1\12\0\0\3\21\0\0\0\0\65\0\0", NULL, 0, "" },
-	{ S_IF4, "lan8\0\0\0\0\0\0\0\0\0\0\0\0\12\0\0\1", NULL, 0, "" },
-	{ S_RANGE4, "\12\0\0\0", "\12\377\377\377", 0, "" },
-	{ S_RANGE4, "\13\0\0\0", "\13\377\377\377", 0, "" },
-	{ S_RANGE4, "\300\250\1\5", "\300\250\1\11", 0, "r" },
-	{ S_RANGE4, "\377\377\0\0", "\377\377\377\377", 0, "top" },
-	{ S_IFS, "lan8\0\0\0\0\0\0\0\0\0\0\0\0", NULL, 0, "" },
-	{ S_IFS, "lan9\0\0\0\0\0\0\0\0\0\0\0\0", NULL, 0, "" },
-	{ S_MAP4, "\12\0\0\1\6\0\0\0\0\120\0\0", NULL, RS_GOTO, "m" },
-	{ S_MAP4, "\12\0\0\1\6\0\0\0\0\121\0\0", NULL, RS_ACCEPT, "" },
-	{ S_MAP4, "\12\0\0\1\6\0\0\0\0\122\0\0", NULL, RS_JUMP, "" },
-	{ S_MAP4, "\12\0\0\1\6\0\0\0\0\123\0\0", NULL, RS_DROP, "" },
-	{ S_PROTO, "\6\0\0\0", NULL, 0, "" },
-	{ S_PROTO, "\21\0\0\0", NULL, 0, "" },
-	{ S_PROTO, "\57\0\0\0", NULL, 0, "" },
-	{ S_PORTS, "\0\120\0\0", NULL, 0, "" },
-	{ S_PORTS, "\1\273\0\0", NULL, 0, "" },
-	{ S_MAPR, "\0\0\0\0", "\0\117\0\0", RS_DROP, "" },
-	{ S_MAPR, "\0\120\0\0", "\0\132\0\0", RS_JUMP, "" },
-	{ S_MAPR, "\0\133\0\0", "\0\133\0\0", RS_RETURN, "" },
-	{ S_ICMP6, "\207\0\0\0", NULL, 0, "" },
-	{ S_ICMP6, "\206\0\0\0", NULL, 0, "" },
+	{ S_PORT4, "\12\0\0\1\12\0\0\2\6\0\0\0\0\120\0\0", NULL, 0, "a/in/b", 0 },
+	{ S_PORT4, "\12\0\0\1\12\0\0\3\21\0\0\0\0\65\0\0", NULL, 0, "", 0 },
+	{ S_IF4, "lan8\0\0\0\0\0\0\0\0\0\0\0\0\12\0\0\1", NULL, 0, "", 0 },
+	{ S_RANGE4, "\12\0\0\0", "\12\377\377\377", 0, "", 0 },
+	{ S_RANGE4, "\13\0\0\0", "\13\377\377\377", 0, "", 0 },
+	{ S_RANGE4, "\300\250\1\5", "\300\250\1\11", 0, "r", 0 },
+	{ S_RANGE4, "\377\377\0\0", "\377\377\377\377", 0, "top", 0 },
+	{ S_IFS, "lan8\0\0\0\0\0\0\0\0\0\0\0\0", NULL, 0, "", 0 },
+	{ S_IFS, "lan9\0\0\0\0\0\0\0\0\0\0\0\0", NULL, 0, "", 0 },
+	{ S_MAP4, "\12\0\0\1\6\0\0\0\0\120\0\0", NULL, RS_GOTO, "m", 0 },
+	{ S_MAP4, "\12\0\0\1\6\0\0\0\0\121\0\0", NULL, RS_ACCEPT, "", 0 },
+	{ S_MAP4, "\12\0\0\1\6\0\0\0\0\122\0\0", NULL, RS_JUMP, "", 0 },
+	{ S_MAP4, "\12\0\0\1\6\0\0\0\0\123\0\0", NULL, RS_DROP, "", 0 },
+	{ S_PROTO, "\6\0\0\0", NULL, 0, "", 0 },
+	{ S_PROTO, "\21\0\0\0", NULL, 0, "", 0 },
+	{ S_PROTO, "\57\0\0\0", NULL, 0, "", 0 },
+	{ S_PORTS, "\0\120\0\0", NULL, 0, "", 0 },
+	{ S_PORTS, "\1\273\0\0", NULL, 0, "", 0 },
+	{ S_MAPR, "\0\0\0\0", "\0\117\0\0", RS_DROP, "", 0 },
+	{ S_MAPR, "\0\120\0\0", "\0\132\0\0", RS_JUMP, "", 0 },
+	{ S_MAPR, "\0\133\0\0", "\0\133\0\0", RS_RETURN, "", 0 },
+	{ S_ICMP6, "\207\0\0\0", NULL, 0, "", 0 },
+	{ S_ICMP6, "\206\0\0\0", NULL, 0, "", 0 },
+	{ S_VALUE4, "\12\0\0\1\6\0\0\0\0\120\0\0", NULL, 0, "v", 0x81234567 },
+	{ S_VALUE4, "\12\0\0\1\6\0\0\0\0\121\0\0", NULL, 0, "", 0x80000001 },
+	{ S_VALUER, "\0\1\0\0", "\0\117\0\0", 0, "", 0x80060001 },
+	{ S_VALUER, "\0\120\0\0", "\0\132\0\0", 0, "", 0x80060050 },
+	{ S_LIST4, LIST_KEY "\12\1\20\0", NULL, 0, "", 0 },
 };
 
 /* ---- rules: text and ops ---- */
@@ -107,6 +137,7 @@ static const struct {
 	{ .code = RS_OP_RANGE, .field = { f }, .len = l, .value = lo, .mask = hi, .negate = n }
 #define LOOKUP(s, n, ...) \
 	{ .code = RS_OP_LOOKUP, .set = s, .negate = n, .field = { __VA_ARGS__ } }
+#define MAP(s, ...) { .code = RS_OP_MAP, .set = s, .field = { __VA_ARGS__ } }
 #define VMAP(s, ...) { .code = RS_OP_VMAP, .set = s, .field = { __VA_ARGS__ } }
 #define UPDATE(s, t, ...) \
 	{ .code = RS_OP_UPDATE, .set = s, .arg = t, .field = { __VA_ARGS__ } }
@@ -269,6 +300,28 @@ static const struct {
 	    { { .code = RS_OP_LOOKUP, .set = S_DYN6, .field = { RS_IP6_SADDR }, .len = 16,
 		  .has_mask = true, .mask = { 255, 255, 255, 255, 255, 255, 255, 255 } },
 		GO(RS_DROP) }, 2, "" },
+	{ "meta priority set ip daddr . meta l4proto . th dport map @value4 accept",
+	    { MAP(S_VALUE4, RS_IP_DADDR, RS_L4PROTO, RS_TH_DPORT), ACCEPT }, 2, "" },
+	{ "meta l4proto tcp meta priority set th sport map @valuer "
+	  "meta priority set ip6 daddr . meta priority map @list6 accept",
+	    { CMP(RS_L4PROTO, RS_EQ, 1, B(6)), MAP(S_VALUER, RS_TH_SPORT),
+		MAP(S_LIST6, RS_IP6_DADDR, RS_PRIORITY), ACCEPT }, 4, "" },
+	{ "meta priority . ip saddr @list4 accept",
+	    { LOOKUP(S_LIST4, false, RS_PRIORITY, RS_IP_SADDR), ACCEPT }, 2, "" },
+	{ "meta priority . ip saddr & 255.255.240.0 @list4 accept",
+	    { { .code = RS_OP_LOOKUP, .set = S_LIST4, .field = { RS_PRIORITY, RS_IP_SADDR },
+		  .len = 4, .has_mask = true, .mask = { 255, 255, 240 } }, ACCEPT }, 2, "" },
+	{ "meta priority >= 8000:0 meta priority set 0:2",
+	    { CMP(RS_PRIORITY, RS_GE, 4, PRIORITY_FLAG),
+		{ .code = RS_OP_PRIORITY, .arg = 2 } }, 2, "" },
+	{ "meta priority 8000:0 accept", { CMP(RS_PRIORITY, RS_EQ, 4, PRIORITY_FLAG), ACCEPT },
+	    2, "" },
+	{ "meta priority 0:1-8000:0 accept",
+	    { { .code = RS_OP_RANGE, .field = { RS_PRIORITY }, .len = 4,
+		  .value = PRIORITY_ONE, .mask = PRIORITY_FLAG }, ACCEPT }, 2, "" },
+	{ "@nh,8,8 & 0x18 == 0x08 accept",
+	    { { .code = RS_OP_CMP, .field = { RS_NH_RAW }, .offset = 1, .cmp = RS_EQ, .len = 1,
+		  .has_mask = true, .value = { 8 }, .mask = { 0x18 } }, ACCEPT }, 2, "" },
 	{ "iifname @ifs accept", { LOOKUP(S_IFS, false, RS_IIFNAME), ACCEPT }, 2, "" },
 	{ "iifname . ip saddr @if4 accept",
 	    { LOOKUP(S_IF4, false, RS_IIFNAME, RS_IP_SADDR), ACCEPT }, 2, "" },
@@ -367,7 +420,8 @@ static struct ruleset *built(bool comments)
 	}
 	for (size_t i = 0; i < sizeof(elems) / sizeof(*elems); i++)
 		rsb_elem(b, (uint32_t)elems[i].set, elems[i].key, elems[i].end, elems[i].go,
-		    elems[i].go == RS_JUMP || elems[i].go == RS_GOTO ? 0 : RS_NONE,
+		    elems[i].go == RS_JUMP || elems[i].go == RS_GOTO ? 0 :
+			elems[i].value != 0 ? elems[i].value : RS_NONE,
 		    elems[i].comment);
 	for (int i = 0; i < NRULES; i++) {
 		rsb_rule(b, 1, rules[i].comment);
@@ -377,7 +431,7 @@ static struct ruleset *built(bool comments)
 			if (op.code == RS_OP_LOG)
 				op.str = prefix;
 			if (op.code == RS_OP_LOOKUP || op.code == RS_OP_VMAP ||
-			    op.code == RS_OP_UPDATE)
+			    op.code == RS_OP_MAP || op.code == RS_OP_UPDATE)
 				op.nfields = sets[op.set].set.nkeys;
 			rsb_op(b, &op);
 		}
@@ -554,7 +608,7 @@ static void test_complete(void **state)
 			const struct rs_op *p = &rules[i].op[o];
 			int nf = p->code == RS_OP_CMP || p->code == RS_OP_RANGE ? 1 :
 			    p->code == RS_OP_LOOKUP || p->code == RS_OP_VMAP ||
-				p->code == RS_OP_UPDATE ? sets[p->set].set.nkeys : 0;
+				p->code == RS_OP_MAP || p->code == RS_OP_UPDATE ? sets[p->set].set.nkeys : 0;
 
 			op[p->code] = true;
 			for (int f = 0; f < nf; f++)

@@ -480,7 +480,7 @@ static void test_shield(void **state)
 	const struct posture_finding *f = finding(j.p, "MS17-010");
 
 	(void)state;
-	assert_int_equal(guards_that(f, FS_GUARD_DROP), 3); /* not the one on answers */
+	assert_int_equal(guards_that(f, FS_GUARD_DROP), 4); /* not the one on answers */
 	assert_true(f->shield.unreachable);
 	done(&j);
 
@@ -488,7 +488,7 @@ static void test_shield(void **state)
 	    "mode: observe\nguards: { smb1: { action: disabled, reason: r } }\n");
 	f = finding(j.p, "MS17-010");
 	assert_int_equal(guards_that(f, FS_GUARD_DROP), 0);
-	assert_int_equal(guards_that(f, FS_GUARD_ALERT), 2);
+	assert_int_equal(guards_that(f, FS_GUARD_ALERT), 3);
 	assert_false(f->shield.unreachable);
 	done(&j);
 
@@ -496,7 +496,7 @@ static void test_shield(void **state)
 	j = judge(SP2(", build: 6003"),
 	    "guards: { smb1: { action: disabled, reason: r, "
 	    "expires: 2026-05-01 } }\n");
-	assert_int_equal(guards_that(finding(j.p, "MS17-010"), FS_GUARD_DROP), 3);
+	assert_int_equal(guards_that(finding(j.p, "MS17-010"), FS_GUARD_DROP), 4);
 	done(&j);
 }
 

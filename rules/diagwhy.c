@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* summary: the second half of the table of codes: why it matters, and an example */
+#include <cordon/diag.h>
+
+/* One row a code of diagcode.c; a test compares the two. */
+const struct diag_help diag_help[] = {
+	/* the files as YAML */
+	{ "CRD001", "What can't be parsed can't be enforced, and a half-read policy is none.",
+	    "allow:\n  inbound:\n    - { service: mssql, from: 10.30.0.7 }" },
+	{ "CRD002", "The loader's memory and time are bounded, so that no file can stop it.",
+	    "hosts/cell1.yaml, hosts/cell2.yaml instead of one hosts.yaml of 5 MiB" },
+	{ "CRD003",
+	    "A reviewer has to see what the machine reads: hidden characters can make a "
+	    "rule look like another.",
+	    "reason: \"plain text that everybody sees\"" },
+	{ "CRD004", "Tags and merge keys make a file mean something that it doesn't show.",
+	    "from: [10.30.0.7, 10.30.0.8]   # instead of <<: *sources" },
+	{ "CRD005", "YAML readers differ in which of the two they take.",
+	    "from: [10.30.0.7, 10.30.0.8]   # once, not two `from:`" },
+
+	/* the tree */
+	{ "CRD010", "Without it nothing says which interfaces and prefixes are protected.",
+	    "cordon: 1\ngateway: { interfaces: [lan8], addresses: [10.20.8.1] }" },
+	{ "CRD011", "Whoever can change the file, or where the link points, decides the policy.",
+	    "chown root: hosts/a.yaml && chmod 644 hosts/a.yaml" },
+	{ "CRD012", "The loader's memory and time are bounded, so that no tree can stop it.",
+	    "one policy a gateway" },
+	{ "CRD013", "A rule file that is not read looks as if it were in force.",
+	    "hosts/erp-db01.yaml   # not hosts/erp-db01.yml" },
+	{ "CRD014", "It would be open which of the two counts.",
+	    "groups.yaml   # and no folder groups/" },
+	{ "CRD015", "A part of the policy is missing, so nothing of it is used.",
+	    "chgrp cordon hosts/a.yaml && chmod 640 hosts/a.yaml" },
+
+	/* the files as policy */
+	{ "CRD020", "A misspelt key would silently do nothing: a rule without its limit.",
+	    "expires: 2027-03-31   # not expire:" },
+	{ "CRD021", "Without it the entry has no meaning.",
+	    "- { service: mssql, from: 10.30.0.7 }   # a rule needs both" },
+	{ "CRD022", "The value would be read as something else than was meant.",
+	    "interfaces: [lan8]\nbuild: 6003" },
+	{ "CRD023", "Numbers beyond the range have no sensible meaning.", "block: { ttl: 1h }" },
+	{ "CRD024", "A word that is not known can't be enforced.", "mode: enforce" },
+	{ "CRD025", "An empty list can mean nobody or everybody: neither is guessed.",
+	    "from: [10.30.0.7]" },
+	{ "CRD026", "Names stand in events, kernel chains and file names.", "host: erp-db01" },
+	{ "CRD027", "Names are never looked up in DNS: who answers there could open rules.",
+	    "from: [10.1.2.3, 10.1.0.0/16, 10.1.2.3-10.1.2.9, \"fd00::/64\"]" },
+	{ "CRD028", "A misread date would end a rule too late.", "expires: 2027-03-31" },
+	{ "CRD029", "A misread window would open a rule too long.",
+	    "schedule: Mon-Fri 07:00-19:00" },
+	{ "CRD030", "The rule would open other ports than were meant.",
+	    "service: [tcp/1433, tcp/49152-65535, icmp/echo-request]" },
+	{ "CRD031", "The kernel compares at most 8 bytes at a time, near the packet's start.",
+	    "match: [{ at: 4, bytes: \"ff 53 4d 42\" }]" },
+	{ "CRD032", "An assertion that can't be read would pass for one that holds.",
+	    "- { flow: any -> erp-db01 smb, expect: deny }\n"
+	    "- { only: domain-controllers may be reached by * outbound }" },
+
+	/* names */
+	{ "CRD040", "A rule that names it could mean either.", "host: erp-db02" },
+	{ "CRD041", "The rule would be for nobody, or for somebody else.",
+	    "groups.yaml:  jump-hosts: [10.1.2.5]" },
+	{ "CRD042", "The rule would open nothing, or something else.", "service: mssql" },
+	{ "CRD043", "It has no end.", "a: [10.1.1.1]\nb: [a]" },
+	{ "CRD044", "A virtual patch would be believed to be there.",
+	    "guards: { smb1: { action: alert } }" },
+	{ "CRD045", "The host would have no guards.", "defaults: { profile: server-2008 }" },
+	{ "CRD046", "Schedules would be off by hours.", "gateway: { timezone: Europe/Berlin }" },
+
+	/* meaning */
+	{ "CRD050", "It would be open whose rules count for its packets.",
+	    "addresses: [10.20.8.11]   # of one host only" },
+	{ "CRD051", "The gateway would isolate itself.",
+	    "gateway: { addresses: [10.20.8.1] }" },
+	{ "CRD052",
+	    "Management is accepted before all else: a legacy host among it would be free.",
+	    "management: [10.1.0.0/28]" },
+	{ "CRD053", "No packet of a host has it, so its rules would never match.",
+	    "addresses: [10.20.8.11]" },
+	{ "CRD054", "It would be open which mode holds there.",
+	    "protect: [10.20.8.0/25, { prefix: 10.20.8.128/25, mode: observe }]" },
+	{ "CRD055", "Events, reports and reviews name rules by their id.",
+	    "- { id: vendor-b, service: tcp/22000, from: 172.30.7.9 }" },
+	{ "CRD056", "Everyone includes the infected desktop and, outbound, the Internet.",
+	    "- { service: https, from: any, exposure: accepted, reason: price list }" },
+	{ "CRD057", "SMB and RDP of these hosts fall to worms: who reaches them, owns them.",
+	    "- { service: smb, from: 10.30.0.0/20, exposure: accepted, reason: all offices }" },
+	{ "CRD058", "Whoever reads it in a year has to know why protection was taken away.",
+	    "smb1: { action: disabled, reason: \"scanner only speaks SMB1\" }" },
+	{ "CRD059", "It would look like a protection that the rule does not have.",
+	    "- { service: rdp, from: jump-hosts, require: [nla] }" },
+	{ "CRD060", "SMB or RDP would be believed to be granted, or would be on a whole range.",
+	    "- { service: tcp/22000, speaks: rdp, from: 172.30.7.9 }" },
+	{ "CRD061", "The rule would be for nobody.", "gateway: { addresses: [10.20.8.1] }" },
+	{ "CRD062", "It would be open what the service opens.",
+	    "opc-da: { title: OPC, ports: [tcp/135] }" },
+	{ "CRD063", "It looks as if something were open that is not.",
+	    "addresses: [10.20.8.11, \"fd00:20:8::11\"]" },
+	{ "CRD064", "It no longer has an effect; what it was for is denied, or unprotected.",
+	    "expires: 2035-03-31" },
+	{ "CRD065", "Such a guard cuts innocent connections, of backups first.",
+	    "match: [{ at: 4, bytes: \"ff 53 4d 42 32\" }]" },
+	{ "CRD066", "Packets never carry it, so its rules would never match.",
+	    "from: 10.1.2.3   # not ::ffff:10.1.2.3" },
+
+	{ "CRD067", "Nobody has said yet that the host needs it: it only was seen.",
+	    "reason: nightly copy to the archive" },
+
+	/* guards */
+	{ "CRD070", "It looks like one protection more, and is none.",
+	    "match: [{ at: 4, bytes: \"ff 53 4d 42 32\" }]" },
+	{ "CRD071", "It would cut the connections that a rule grants.",
+	    "action: alert" },
+	{ "CRD072", "A policy could switch off by accident what every ruleset relies on.",
+	    "- { service: smb, from: 10.30.0.7 }" },
+	{ "CRD073", "The kernel compares at fixed places only, and every place costs time.",
+	    "where: sensor\nmatch: [{ at: 4, bytes: \"ff 53 4d 42 32\", within: 32 }]" },
+	{ "CRD074", "It looks like a protection, and is none.",
+	    "match: [{ at: 4, bytes: \"ff\" }, { at: 5, bytes: \"53 4d 42 32 00\" }]" },
+	{ "CRD075", "Which of the two acts is not what a reader would guess.",
+	    "guards: { smb1: { action: alert } }" },
+	{ "CRD076", "What is written as an exception would switch the guard off.",
+	    "guards: { pipe-svcctl: { action: drop, except: any, reason: PsExec } }" },
+
+	/* parsed, not enforced by this version */
+	{ "CRD081", "The policy promises more than the gateway does.",
+	    "- { service: rdp, from: jump-hosts, expires: 2027-01-31 }" },
+	{ "CRD084", "The policy promises more than the gateway does.",
+	    "sensor: { on_loss: keep }" },
+
+	/* limits and system */
+	{ "CRD090", "What doesn't fit is refused whole, never cut.", "one policy a gateway" },
+	{ "CRD091", "Nothing was changed: the last good policy stays in force.",
+	    "cordon check policy" },
+	{ "CRD092", "Nothing was changed: the last good policy stays in force.",
+	    "cordond -n -c /etc/cordon/policy" },
+
+	/* findings for reviewers */
+	{ "CRD100",
+	    "Whoever removes it believes that something was closed.  All that are found "
+	    "can be removed together and nothing changes; rules with another schedule, a "
+	    "longer life, more protocols granted or a requirement loosened are not found.",
+	    "- { service: mssql, from: 10.30.0.0/24 }   # and not 10.30.0.7 again" },
+	{ "CRD101", "Whoever removes one of them believes that something was closed.",
+	    "- { service: mssql, from: erp-app-servers }   # once" },
+	{ "CRD102",
+	    "It looks as if something were open that is not: between two protected "
+	    "addresses both sides have to agree, no host reaches itself through the "
+	    "gateway, and loopback, link-local and multicast are not forwarded.",
+	    "host: a\nallow: { outbound: [{ service: https, to: b }] }\n---\n"
+	    "host: b\naddresses: 10.20.8.12\n"
+	    "allow: { inbound: [{ service: https, from: a }] }" },
+	{ "CRD104",
+	    "An attack from there is dropped where a guard or the default recognises it, but "
+	    "the source is not shut out and may try again for as long as it likes.",
+	    "block: { never: [domain-controllers] }   # which no inbound rule names" },
+	{ "CRD105", "What it allows will be cut on that day, open connections too.",
+	    "expires: 2035-03-31\nticket: CHG-20417\n# how near: check: { expiring: 30d }" },
+	{ "CRD106", "Nobody can be asked whether its rules are still needed.",
+	    "owner: erp-team@example.com\n# wanted by: check: { require: [owner] }" },
+	{ "CRD107", "An auditor can't tell who ordered it.",
+	    "ticket: CHG-10231\n# wanted by: check: { require: [ticket] }" },
+	{ "CRD108", "Nobody knows when it may go.",
+	    "reason: ERP application tier\n# wanted by: check: { require: [reason] }" },
+	{ "CRD109",
+	    "Each source that reaches SMB or RDP is one that can carry a worm there.  Counted "
+	    "are IPv4 addresses and IPv6 /64 networks of the rule; more than check.exposure "
+	    "(256) want `exposure: accepted` with a reason, long before the /16 that is an "
+	    "error.",
+	    "- { service: rdp, from: 10.1.2.0/28, reason: jump hosts }" },
+	{ "CRD110",
+	    "Windows sends NTLM credentials to whatever SMB server a link or document names: "
+	    "one out there collects them.  Outside is what is not private by the IANA "
+	    "registries and not protected.",
+	    "- { service: smb, to: [10.1.1.20] }" },
+	{ "CRD111", "It is maintained for nothing, or the rule that should use it is missing.",
+	    "from: jump-hosts" },
+	{ "CRD112", "It is maintained for nothing, or the rule that should use it is missing.",
+	    "service: opc-da" },
+	{ "CRD113", "It is shut off: either nobody needs it any more, or nobody wrote them.",
+	    "allow: { inbound: [{ service: rdp, from: jump-hosts }] }" },
+	{ "CRD114",
+	    "The list is not the host's own: updates from July 2019 on are signed with SHA-2 "
+	    "and can't be installed without KB4474419 and KB4493730.",
+	    "os: { build: 6003, updates: [KB4474419, KB4493730, KB4534303] }" },
+	{ "CRD115",
+	    "What is fixed on the host can't be told from the build alone.",
+	    "os: { build: 6003, revision: 22464 }" },
+	{ "CRD116", "Nothing is denied there: the host is as open as before.",
+	    "mode: enforce\n# how long: check: { observe: 90d }" },
+	{ "CRD117", "Observing has no end then, and nothing is denied meanwhile.",
+	    "mode: observe\nobserve_since: 2026-10-01" },
+	{ "CRD118", "A virtual patch that is off for a test stays off.",
+	    "smb1: { action: disabled, reason: scanner, expires: 2027-01-31 }" },
+	{ "CRD119",
+	    "A reviewer sees what a change opens; an assertion says what must never open.",
+	    "# tests/main.yaml\n- { flow: any -> * rdp, expect: deny }" },
+	{ "CRD120", "It no longer hides the finding, and nobody has decided since.",
+	    "accept: [{ finding: CRD118, reason: scanner, expires: 2027-06-30 }]" },
+	{ "CRD121", "It would hide the finding when it comes back, unseen.",
+	    "# no `accept:` where nothing is found" },
+	{ "CRD122", "Errors are what the gateway refuses; no reason makes them work.",
+	    "accept: [{ finding: CRD118, reason: scanner, expires: 2027-06-30 }]" },
+	{ NULL, NULL, NULL },
+};
