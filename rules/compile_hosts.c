@@ -95,10 +95,17 @@ static void gather(struct compile *c, struct scratch *s, const struct fs_host *h
 
 /* ---- times ---- */
 
-/* An end as a number; what ends after 2106 does not end in the kernel. */
+#define LAST_END (UINT32_MAX - 1)
+
+/* An end as a number, 0: none.  The last one is in 2106: what ends later ends there in the
+ * kernel, and is subject to the clock's floor as all timed rules are. */
 static uint32_t end_of(int64_t until)
 {
-	return until >= UINT32_MAX ? 0 : until < 1 ? 1 : (uint32_t)until;
+	if (until == FS_FOREVER)
+		return 0;
+	if (until == TIME_OVER) /* a number that is taken: a second in 2038 */
+		until--;
+	return until > LAST_END ? LAST_END : until < 1 ? 1 : (uint32_t)until;
 }
 
 static void note_end(struct compile *c, uint32_t end)
@@ -142,7 +149,7 @@ static size_t take_plane(struct scratch *s, uint32_t end, uint32_t below, bool l
 static void put_lists(struct compile *c, struct scratch *s, const struct target *t,
     struct keys *k, const struct key *key)
 {
-	uint32_t below = UINT32_MAX, end = 0;
+	uint32_t below = LAST_END + 1, end = 0;
 
 	for (unsigned p = 0; p < PLANES && !c->failed; p++) {
 		bool last = p + 1 == PLANES;

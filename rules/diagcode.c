@@ -128,7 +128,7 @@ const struct diag_code diag_codes[] = {
 	{ "CRD066", "address-mapped", DIAG_ERROR,
 	    "An IPv4-mapped IPv6 address never is on the wire.", "Write the IPv4 address." },
 
-	/* parsed, not enforced by this version */
+	/* suggested rules, guards */
 	{ "CRD067", "reason-unfilled", DIAG_WARNING,
 	    "A suggested rule has no reason yet: it begins with FIXME.",
 	    "Say why the host needs it, or remove the rule." },

@@ -226,6 +226,8 @@ const char *fs_reason_text(enum fs_reason r)
 		return "smb2-required";
 	case FS_WHY_SIGNING:
 		return "signing-required";
+	case FS_WHY_OPENING:
+		return "opening";
 	}
 	return "?";
 }

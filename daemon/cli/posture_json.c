@@ -136,6 +136,26 @@ static void shield_guards(const struct posture_view *v, const struct posture_shi
 	RAW("]");
 }
 
+/* What of `require` helps: whether all those rules ask for it, and whether it is kept. */
+static void required(const struct posture_finding *f)
+{
+	static const struct {
+		uint8_t require;
+		const char *required, *enforced;
+	} rows[] = { { FS_REQ_NLA, "nla_required", "nla_enforced" },
+		{ FS_REQ_SMB2, "smb2_required", "smb2_enforced" },
+		{ FS_REQ_SIGNING, "signing_required", "signing_enforced" } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool asked = (f->shield.require & rows[i].require) != 0;
+
+		if ((f->vuln->require & rows[i].require) == 0)
+			continue;
+		flag(rows[i].required, asked);
+		flag(rows[i].enforced, asked && !f->shield.observed);
+	}
+}
+
 static void shield(const struct posture_view *v, const struct posture_finding *f)
 {
 	const struct posture_shield *s = &f->shield;
@@ -166,10 +186,7 @@ static void shield(const struct posture_view *v, const struct posture_finding *f
 	RAW("]");
 	flag("unreachable", s->unreachable);
 	flag("only_observed", s->observed);
-	if ((f->vuln->require & FS_REQ_NLA) != 0) {
-		flag("nla_required", (s->require & FS_REQ_NLA) != 0);
-		flag("nla_enforced", POSTURE_NLA_ENFORCED);
-	}
+	required(f);
 	RAW("}");
 }
 

@@ -67,6 +67,20 @@ static void sources_text(
 		fprintf(f, " and %zu more rules", s->nrules - SHOWN_MAX);
 }
 
+static void required_text(FILE *f, const struct posture_finding *finding)
+{
+	static const struct {
+		uint8_t require;
+		const char *what;
+	} rows[] = { { FS_REQ_NLA, "NLA" }, { FS_REQ_SMB2, "SMB2" },
+		{ FS_REQ_SIGNING, "signing" } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if ((finding->vuln->require & rows[i].require) != 0)
+			fprintf(f, "; %s is %srequired there", rows[i].what,
+			    (finding->shield.require & rows[i].require) != 0 ? "" : "not ");
+}
+
 static void reach_text(
     FILE *f, const struct posture_view *v, const struct posture_finding *finding)
 {
@@ -83,12 +97,7 @@ static void reach_text(
 	}
 	fputs(" reachable from ", f);
 	sources_text(f, v, s);
-	if ((finding->vuln->require & FS_REQ_NLA) != 0)
-		fputs((s->require & FS_REQ_NLA) == 0 ? "; NLA is not required there"
-		      : POSTURE_NLA_ENFORCED
-			  ? "; NLA is required there"
-			  : "; NLA is required there, but not enforced by this version",
-		    f);
+	required_text(f, finding);
 }
 
 void posture_shield_text(

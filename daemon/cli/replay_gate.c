@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* summary: what `require:` would have made of the connections of a capture */
+/* summary: what openings and `require:` would have made of the connections of a capture */
 #include "cli/replay_gate.h"
 
 #include <netinet/in.h>
@@ -10,27 +10,33 @@
 #include "cli/replay_gate_wire.h"
 #include "wire/decode.h"
 
-/* A gate as the kernel's rules keep it in the labels of a connection
- * (rules/compile_gates.c): the same states, in the same order. */
+/* A connection as the kernel's rules keep it in its labels (rules/compile_openings.c,
+ * compile_gates.c): the same states, in the same order. */
 struct gate {
 	struct opening o;
+	struct replay_opening said;
+	struct replay_gate other;   /* its first data that was no opening; packet 0: none */
+	uint32_t other_seq;
+	bool brief;                 /* it was only too short: sent again with more it passes */
+	bool over;                  /* condemned, or no more can be said */
 	uint8_t need, held, broken; /* fs_require_bit */
 	bool noted;                 /* the server's SYN-ACK named the first byte */
 	bool asked, asked_smb;      /* a request has passed; it is one of SMB */
 	bool session, smb2_spoken, client_signs, refused;
-	bool off;                   /* passed, condemned, or not to be judged */
+	bool off;                   /* nothing is required (any more) */
 	uint16_t first;             /* low bits of that byte's number */
 	uint8_t len;                /* low byte of the request's length */
-	struct replay_gate told[REPLAY_GATES_MAX];
+	struct replay_gate told[REPLAY_GATES_MAX - 1];
 	uint8_t ntold;
 };
+enum { REQUIREMENTS = 3 };
 
 struct replay_gates {
 	const struct fs *fs;
 	const int64_t *at;
 	struct gate *gate;
 	size_t n, room;
-	uint32_t *of; /* by flow: index of its gate + 1; 0: nothing is required */
+	uint32_t *of; /* by flow: index of its gate + 1; 0: it is not judged */
 	size_t flows;
 };
 
@@ -38,13 +44,14 @@ enum { ALL_GRANTS = FS_SMB | FS_RDP };
 enum { CR_MIN = 11, CR_MAX = 128, CC_LEN = 19 };
 enum { SMB1_MIN = 35, SMB1_MAX = 239, SLACK = 16 };
 enum { HEAD = 4 };        /* of SMB's frame */
+enum { SHORT = 8 };       /* data under this may be a part of an opening */
 enum { LENGTH = 3 };      /* low byte of the length, of TPKT and of that frame alike */
-enum { HEADS_NEED = 80 }; /* bytes of a packet that are looked at */
+enum { OPENING_NEEDS = 20, HEADS_NEED = 80 }; /* bytes of a packet that are looked at */
 
 static const struct {
 	uint8_t require, proto;
 	const char *reason;
-} rows[REPLAY_GATES_MAX] = {
+} rows[REQUIREMENTS] = {
 	{ FS_REQ_NLA, FS_RDP, "nla-required" },
 	{ FS_REQ_SMB2, FS_SMB, "smb2-required" },
 	{ FS_REQ_SIGNING, FS_SMB, "signing-required" },
@@ -72,10 +79,10 @@ void replay_gates_free(struct replay_gates *g)
 
 const char *replay_gate_reason(uint8_t require)
 {
-	for (size_t i = 0; i < REPLAY_GATES_MAX; i++)
+	for (size_t i = 0; i < REQUIREMENTS; i++)
 		if (rows[i].require == require)
 			return rows[i].reason;
-	return "?";
+	return "opening";
 }
 
 /* ---- the request ---- */
@@ -263,19 +270,46 @@ static void tell(struct gate *s, uint8_t require, uint64_t packet, int64_t ts_us
  * told. */
 static void conclude(struct gate *s, uint64_t packet, int64_t ts_us)
 {
-	for (size_t i = 0; i < REPLAY_GATES_MAX; i++) {
+	for (size_t i = 0; i < REQUIREMENTS; i++) {
 		if (s->broken & s->held & rows[i].require) {
 			tell(s, rows[i].require, packet, ts_us);
-			s->off = true;
+			s->over = true;
 			return;
 		}
 	}
-	for (size_t i = 0; i < REPLAY_GATES_MAX; i++)
+	for (size_t i = 0; i < REQUIREMENTS; i++)
 		if (s->broken & rows[i].require)
 			tell(s, rows[i].require, packet, ts_us);
 }
 
-static void packet(struct gate *s, const struct pkt_view *v, bool reply)
+/* Whether the packet gets past the openings. */
+static bool opening(struct gate *s, const struct data *d, bool reply, uint32_t seq,
+    const struct replay_gate *here)
+{
+	switch (opening_packet(&s->o, d, reply)) {
+	case OPENING_CONDEMNS:
+		s->said.condemned = s->o.condemned;
+		s->said.packet = here->packet;
+		s->said.ts_us = here->ts_us;
+		s->over = true;
+		return false;
+	case OPENING_DROPS:
+		s->brief = d->n < SHORT && (s->brief || s->other.packet == 0);
+		if (s->other.packet == 0) {
+			s->other = *here;
+			s->other_seq = seq;
+		}
+		return false;
+	case OPENING_PASSES:
+		break;
+	}
+	if (!reply && s->brief && (int32_t)(seq - s->other_seq) <= 0)
+		s->other.packet = 0;
+	return true;
+}
+
+static void packet(struct gate *s, const struct pkt_view *v, bool reply,
+    const struct replay_gate *here)
 {
 	struct data d = { .p = v->payload, .have = v->payload_len, .n = v->wire_len };
 	uint8_t syn = v->tcp_flags & (TCP_SYN | TCP_ACK);
@@ -287,19 +321,15 @@ static void packet(struct gate *s, const struct pkt_view *v, bool reply)
 	if (d.n == 0)
 		return;
 	/* the snap length, or packets that the capture missed, hide too much */
-	if ((d.have < d.n && d.have < HEADS_NEED) || (!s->noted && syn != TCP_SYN)) {
-		s->off = true;
+	if ((d.have < d.n && d.have < (s->off ? OPENING_NEEDS : HEADS_NEED)) || (!s->noted && syn != TCP_SYN)) {
+		s->said.followed = false;
+		s->over = true;
 		return;
 	}
-	switch (opening_packet(&s->o, &d, reply)) {
-	case OPENING_CONDEMNS:
-		s->off = true;
+	if (!opening(s, &d, reply, v->seq, here))
 		return;
-	case OPENING_DROPS:
+	if (s->off)
 		return;
-	case OPENING_PASSES:
-		break;
-	}
 	if (syn == TCP_SYN)
 		broken(s); /* data before the gate */
 	else if (reply)
@@ -310,12 +340,13 @@ static void packet(struct gate *s, const struct pkt_view *v, bool reply)
 
 /* ---- flows ---- */
 
-/* What is required of a connection, and by whom; false: nothing. */
-static bool needs(struct gate *s, const struct fs_verdict *v)
+/* What a connection may open with, what is required of it, and by whom. */
+static void begin(struct gate *s, const struct fs_verdict *v)
 {
 	struct opening *o = &s->o;
 
 	memset(s, 0, sizeof(*s));
+	s->said.followed = true;
 	for (int dir = FS_IN; dir <= FS_OUT; dir++) {
 		o->grants[dir] = ALL_GRANTS;
 		o->short_ok[dir] = true;
@@ -331,7 +362,7 @@ static bool needs(struct gate *s, const struct fs_verdict *v)
 		const struct fs_side *side = &v->side[i];
 		enum fs_dir other = side->dir == FS_IN ? FS_OUT : FS_IN;
 
-		for (size_t q = 0; q < REPLAY_GATES_MAX; q++) {
+		for (size_t q = 0; q < REQUIREMENTS; q++) {
 			if (!(side->require & rows[q].require) ||
 			    (!o->observed[other] && !(o->grants[other] & rows[q].proto)))
 				continue;
@@ -340,7 +371,7 @@ static bool needs(struct gate *s, const struct fs_verdict *v)
 				s->held |= rows[q].require;
 		}
 	}
-	return s->need != 0;
+	s->off = s->need == 0;
 }
 
 /* Room for flow i; what is new has no gate. */
@@ -390,8 +421,9 @@ static int opens(struct replay_gates *g, size_t i, const struct replay_flow *f)
 
 	asked.at = g->at ? *g->at : f->first_us / 1000000 - (f->first_us % 1000000 < 0);
 	fs_judge(g->fs, &asked, &v);
-	if (v.result != FS_ALLOW || !needs(&s, &v))
+	if (v.result != FS_ALLOW || v.nsides == 0)
 		return 0;
+	begin(&s, &v);
 	return add(g, i, &s);
 }
 
@@ -401,6 +433,7 @@ int replay_gates_packet(struct replay_gates *g, const struct replay *r,
 	bool reply;
 	size_t i = replay_last(r, &reply);
 	const struct replay_flow *f = replay_flow(r, i);
+	struct replay_gate here;
 	struct gate *s;
 
 	if (v->proto != IPPROTO_TCP)
@@ -411,21 +444,40 @@ int replay_gates_packet(struct replay_gates *g, const struct replay *r,
 	if (i >= g->flows || g->of[i] == 0)
 		return 0;
 	s = &g->gate[g->of[i] - 1];
-	if (s->off)
+	if (s->over || (s->off && s->o.judged))
 		return 0;
-	packet(s, v, reply);
+	here = (struct replay_gate){ .held = true, .packet = f->packets, .ts_us = ts_us };
+	packet(s, v, reply, &here);
 	conclude(s, f->packets, ts_us);
 	return 0;
+}
+
+struct replay_opening replay_opening_of(const struct replay_gates *g, size_t i)
+{
+	if (i >= g->flows || g->of[i] == 0)
+		return (struct replay_opening){ 0 };
+	return g->gate[g->of[i] - 1].said;
 }
 
 size_t replay_gates_of(const struct replay_gates *g, size_t i,
     struct replay_gate ret[static REPLAY_GATES_MAX])
 {
 	const struct gate *s;
+	bool other;
+	size_t n = 0;
 
 	if (i >= g->flows || g->of[i] == 0)
 		return 0;
 	s = &g->gate[g->of[i] - 1];
-	memcpy(ret, s->told, s->ntold * sizeof(*ret));
-	return s->ntold;
+	other = s->other.packet != 0;
+	for (uint8_t k = 0; k < s->ntold; k++) {
+		if (other && s->other.packet <= s->told[k].packet) {
+			ret[n++] = s->other;
+			other = false;
+		}
+		ret[n++] = s->told[k];
+	}
+	if (other)
+		ret[n++] = s->other;
+	return n;
 }

@@ -6,7 +6,7 @@
 
 #include <cordon/flowspace.h>
 
-enum { HEAD = 4, SHORT = 8 };
+enum { HEAD = 4, SHORT = 8, WHOLE = 16 };
 
 bool data_is(const struct data *d, uint32_t at, const char *bytes, uint32_t len)
 {
@@ -59,11 +59,29 @@ static bool opens_rdp(const struct data *d, uint32_t cut)
 		data_is(d, tail + 5, "\0\0\0", 3));
 }
 
+/* Negotiate requests, by more bytes than the magic. */
+static bool opens_smb_surely(const struct data *d, uint32_t cut)
+{
+	return data_is(d, HEAD - cut, "\xfeSMB\x40\0", 6) ||
+	    data_is(d, HEAD - cut, "\xffSMB\x72\0\0\0", 8);
+}
+
 static bool opens(const struct data *d, uint8_t proto, uint32_t cut)
 {
 	if (proto == FS_RDP)
 		return opens_rdp(d, cut);
 	return data_smb(d, cut) || (cut == 0 && data_netbios(d));
+}
+
+/* Whether the protocol is found, whole or without the start of its header; enough: the
+ * short magics are not looked for any more. */
+static bool found(const struct data *d, uint8_t proto, bool enough)
+{
+	for (uint32_t cut = 0; cut <= HEAD; cut++)
+		if ((proto == FS_SMB && opens_smb_surely(d, cut)) ||
+		    ((proto != FS_SMB || !enough) && opens(d, proto, cut)))
+			return true;
+	return false;
 }
 
 /* Whether an enforced side does not grant what is spoken. */
@@ -85,21 +103,20 @@ static bool refused(const struct opening *o)
 enum opening_verdict opening_packet(struct opening *o, const struct data *d, bool reply)
 {
 	static const uint8_t protos[] = { FS_RDP, FS_SMB };
+	bool enough = o->seen == SEEN_ENOUGH && d->n >= WHOLE;
 
 	if (o->judged)
 		return OPENING_PASSES;
 	if (reply) { /* a server is silent until it has the opening */
-		o->judged = o->seen;
+		o->judged = o->seen > 0;
 		return OPENING_PASSES;
 	}
 	for (size_t i = 0; i < sizeof(protos); i++) {
-		bool found = false;
-
-		for (uint32_t cut = 0; cut <= HEAD; cut++)
-			found |= opens(d, protos[i], cut);
-		if (found && forbidden(o, protos[i]))
+		if (found(d, protos[i], enough) && forbidden(o, protos[i])) {
+			o->condemned = protos[i];
 			return OPENING_CONDEMNS;
-		if (opens(d, protos[i], 0)) { /* a session request is followed by it */
+		}
+		if ((protos[i] != FS_SMB || !enough) && opens(d, protos[i], 0)) { /* a session request is followed by it */
 			o->judged = !data_netbios(d);
 			return OPENING_PASSES;
 		}
@@ -108,6 +125,6 @@ enum opening_verdict opening_packet(struct opening *o, const struct data *d, boo
 		return OPENING_DROPS;
 	if (d->n >= SHORT && refused(o))
 		return OPENING_DROPS;
-	o->seen |= d->n >= SHORT;
+	o->seen += d->n >= SHORT && o->seen < SEEN_ENOUGH;
 	return OPENING_PASSES;
 }

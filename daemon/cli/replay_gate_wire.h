@@ -29,8 +29,11 @@ bool data_rdp_request(const struct data *d);
 struct opening {
 	uint8_t grants[2]; /* fs_proto_bit */
 	bool observed[2], short_ok[2];
-	bool judged, seen; /* its opening was found; other data went before */
+	bool judged;       /* its opening was found, or none can come any more */
+	uint8_t seen;      /* packets with other data before it, at most SEEN_ENOUGH */
+	uint8_t condemned; /* fs_proto_bit: what it spoke where that is not granted */
 };
+enum { SEEN_ENOUGH = 3 };
 
 enum opening_verdict { OPENING_PASSES, OPENING_DROPS, OPENING_CONDEMNS };
 

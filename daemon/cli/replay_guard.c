@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/hits.h"
 #include "cli/replay.h"
+#include "cli/replay_gate.h"
 #include "wire/guards.h"
 #include "wire/wire.h"
 
@@ -157,13 +158,25 @@ static size_t first_of(const struct replay_guards *g, size_t flow)
 	return lo;
 }
 
-/* The kernel drops at SMB's or RDP's opening where an enforced side lacks the grant. */
+static const char *not_granted_name(uint8_t proto)
+{
+	return proto == FS_SMB ? "smb-not-granted" : "rdp-not-granted";
+}
+
+/* The kernel drops at SMB's or RDP's opening where an enforced side lacks the grant; what
+ * no packet shows it is seen by the sensor.  Where the start of the flow is missing it is
+ * taken for the kernel's. */
 static bool not_granted(const struct replay_flow *f, const struct fs_verdict *v,
-    struct replay_hit *ret)
+    const struct replay_opening *o, struct replay_hit *ret)
 {
 	uint8_t bit = f->app == APP_SMB ? FS_SMB : f->app == APP_RDP ? FS_RDP : 0;
 	bool lacks = false, enforced = false;
 
+	if (o->condemned) {
+		*ret = (struct replay_hit){ .packet = o->packet, .ts_us = o->ts_us,
+			.guard = not_granted_name(o->condemned), .action = FS_GUARD_DROP };
+		return true;
+	}
 	for (unsigned i = 0; bit && i < v->nsides; i++) {
 		if (v->side[i].match && (v->side[i].grants & bit))
 			continue;
@@ -171,17 +184,18 @@ static bool not_granted(const struct replay_flow *f, const struct fs_verdict *v,
 		enforced |= !v->side[i].observed;
 	}
 	*ret = (struct replay_hit){ .packet = f->spoken_at, .ts_us = f->spoken_us,
-		.guard = bit == FS_SMB ? "smb-not-granted" : "rdp-not-granted",
-		.action = enforced ? FS_GUARD_DROP : FS_GUARD_ALERT, .observed = !enforced };
+		.guard = not_granted_name(bit), .sensor = enforced && o->followed,
+		.action = enforced && !o->followed ? FS_GUARD_DROP : FS_GUARD_ALERT,
+		.observed = !enforced };
 	return lacks;
 }
 
 size_t replay_guards_of(const struct replay_guards *g, size_t i,
-    const struct replay_flow *f, const struct fs_verdict *v, const int64_t *at,
-    struct replay_hit *ret, size_t max)
+    const struct replay_flow *f, const struct fs_verdict *v,
+    const struct replay_opening *o, const int64_t *at, struct replay_hit *ret, size_t max)
 {
 	struct replay_hit built_in, hit;
-	bool before = v->result == FS_ALLOW && not_granted(f, v, &built_in);
+	bool before = v->result == FS_ALLOW && not_granted(f, v, o, &built_in);
 	size_t n = 0;
 
 	if (v->result != FS_ALLOW)

@@ -10,6 +10,7 @@
 #include <cordon/flowspace.h>
 
 struct replay;
+struct replay_opening;
 struct replay_flow;
 struct replay_guards;
 struct wire;
@@ -35,11 +36,11 @@ int replay_guards_packet(struct replay_guards *g, const struct replay *r, int64_
 /* All packets are in: put the hits in the order of flows. */
 void replay_guards_sort(struct replay_guards *g);
 
-/* The hits that count for flow i whose verdict is v, at their own time (or *at for all),
- * in their order; a drop ends them, as it ends the connection.  At most max; returns how
+/* The hits that count for flow i whose verdict is v and whose openings came to o, at their
+ * own time (or *at for all), in their order; a drop ends them, as it ends the connection.  At most max; returns how
  * many. */
 size_t replay_guards_of(const struct replay_guards *g, size_t i,
-    const struct replay_flow *f, const struct fs_verdict *v, const int64_t *at,
-    struct replay_hit *ret, size_t max);
+    const struct replay_flow *f, const struct fs_verdict *v,
+    const struct replay_opening *o, const int64_t *at, struct replay_hit *ret, size_t max);
 
 #endif

@@ -176,40 +176,44 @@ static void judge(struct judged *j, const int64_t *at)
 	j->exposure = is_exposure(&j->v, f->app);
 }
 
-/* Recognised as SMB or RDP where that is not granted: in put together messages, of which
- * the kernel's rules may have seen no packet. */
-static bool recognised(const struct replay_hit *h)
+/* Whether it condemned the connection. */
+static bool ends(const struct replay_gate *g)
 {
-	return strcmp(h->guard, "smb-not-granted") == 0 || strcmp(h->guard, "rdp-not-granted") == 0;
+	return g->held && g->require != 0;
 }
 
-/* A guard's drop ends what the gate sees, and the other way round.  The gate follows the
- * kernel's openings itself: had they condemned the connection, it had seen nothing. */
+/* A guard's drop ends what the gate sees, and the other way round; what is no opening is
+ * denied, but ends nothing. */
 static void judge_gates(struct judged *j)
 {
-	static const enum fs_reason why[] = { [FS_REQ_NLA] = FS_WHY_NLA,
+	static const enum fs_reason why[] = { [0] = FS_WHY_OPENING, [FS_REQ_NLA] = FS_WHY_NLA,
 		[FS_REQ_SMB2] = FS_WHY_SMB2, [FS_REQ_SIGNING] = FS_WHY_SIGNING };
 	const struct replay_hit *drop = replay_condemns(j);
 	const struct replay_gate *last;
+	size_t first = 0;
 
-	while (j->ngates > 0 && drop && !recognised(drop) && drop->packet < j->gate[j->ngates - 1].packet)
+	while (j->ngates > 0 && drop && drop->packet < j->gate[j->ngates - 1].packet)
 		j->ngates--;
-	if (j->ngates == 0 || !j->gate[j->ngates - 1].held)
+	while (first < j->ngates && !j->gate[first].held)
+		first++;
+	if (first == j->ngates)
 		return;
 	last = &j->gate[j->ngates - 1];
-	while (j->nhits > 0 && (j->hit[j->nhits - 1].packet >= last->packet ||
-	    (replay_condemns(j) && recognised(replay_condemns(j)))))
+	while (ends(last) && j->nhits > 0 && j->hit[j->nhits - 1].packet >= last->packet)
 		j->nhits--;
 	j->v.result = FS_DENY;
-	j->v.reason = why[last->require];
+	j->v.reason = why[j->gate[first].require];
 }
 
 void replay_judge(struct judged *ret, const struct fs *fs, const struct readers *from,
     size_t i, const int64_t *at)
 {
+	const struct replay_opening o = replay_opening_of(from->gates, i);
+
 	*ret = (struct judged){ .fs = fs, .flow = replay_flow(from->flows, i) };
 	judge(ret, at);
-	ret->nhits = replay_guards_of(from->guards, i, ret->flow, &ret->v, at, ret->hit,
+	ret->exposure |= o.condemned != 0;
+	ret->nhits = replay_guards_of(from->guards, i, ret->flow, &ret->v, &o, at, ret->hit,
 	    REPLAY_HITS_MAX);
 	ret->ngates = replay_gates_of(from->gates, i, ret->gate);
 	judge_gates(ret);
@@ -310,7 +314,7 @@ static void gates_json(struct jsonbuf *b, const struct judged *j)
 		RAW(b, "}");
 	}
 	RAW(b, "]");
-	if (last->held)
+	if (ends(last))
 		uint_json(b, ",\"condemned_packets\":", j->flow->packets - last->packet + 1);
 }
 

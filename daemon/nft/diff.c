@@ -202,7 +202,7 @@ static void diff_chains(struct diff *d)
 		b = rs_chain(d->rs, d->chain[i]);
 		if (b->hook != RS_HOOK_NONE && a->drop != b->drop)
 			plan_chain(d->b, d->rs, b);
-		if ((a->content_named && b->content_named) || same_rules(d, a, b)) {
+		if (same_rules(d, a, b)) {
 			d->plan.chain[d->chain[i]] = HAVE_ALL;
 		} else {
 			d->plan.chain[d->chain[i]] = HAVE_EMPTY;
@@ -351,7 +351,7 @@ static int diff_sets(struct diff *d)
 			continue;
 		b = rs_set(d->rs, d->set[i]);
 		d->plan.set[d->set[i]] = HAVE_ALL;
-		if (set_keeps(a) || (a->content_named && b->content_named) ||
+		if (set_keeps(a) ||
 		    (d->ways != NULL && d->ways->ops[d->set[i]] == 0))
 			continue;
 		if (diff_elems(d, a, b) == -1)

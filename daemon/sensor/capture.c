@@ -34,7 +34,8 @@ static char why[PCAP_ERRBUF_SIZE + 64];
 
 /* A TCP packet opens or ends a connection, carries little (split headers, ACKs that
  * end a handshake), or starts with TPKT, an SMB magic behind its frame header, or a
- * NetBIOS session request.  A load behind the packet's end rejects the packet, so the
+ * NetBIOS session request, or an answer that holds the names too (a byte of a stream's
+ * start that is not seen hides what comes behind it).  A load behind the packet's end rejects the packet, so the
  * length is asked first. */
 /* clang-format off */
 #define V4_DATA  "((tcp[12] & 0xf0) >> 2)"
@@ -42,14 +43,14 @@ static char why[PCAP_ERRBUF_SIZE + 64];
 		 " or ip[2:2] - ((ip[0] & 0xf) << 2) - " V4_DATA " <= 64" \
 		 " or tcp[" V4_DATA ":2] = 0x0300" \
 		 " or tcp[" V4_DATA " + 4:4] & 0xffffff = 0x534d42" \
-		 " or tcp[" V4_DATA ":4] = 0x81000044))"
+		 " or tcp[" V4_DATA ":4] & 0xfcffffff = 0x80000044))"
 #define V4_FRAGS "(ip and ip[9] = 6 and ip[6:2] & 0x3fff != 0)"
 #define V6_DATA  "40 + ((ip6[52] & 0xf0) >> 2)"
 #define V6       "(ip6 and ip6[6] = 6 and (ip6[53] & 7 != 0" \
 		 " or ip6[4:2] - ((ip6[52] & 0xf0) >> 2) <= 64" \
 		 " or ip6[" V6_DATA ":2] = 0x0300" \
 		 " or ip6[" V6_DATA " + 4:4] & 0xffffff = 0x534d42" \
-		 " or ip6[" V6_DATA ":4] = 0x81000044))"
+		 " or ip6[" V6_DATA ":4] & 0xfcffffff = 0x80000044))"
 /* Behind extension headers anything may stand: hop-by-hop, routing, fragment,
  * destination options. */
 #define V6_EXT   "(ip6 and (ip6[6] = 0 or ip6[6] = 43 or ip6[6] = 44 or ip6[6] = 60))"

@@ -213,6 +213,7 @@ enum fs_reason {
 	FS_WHY_MULTICAST,   /* from a legacy host to a group or broadcast address */
 	/* never of fs_judge(): what a capture did not show */
 	FS_WHY_NLA, FS_WHY_SMB2, FS_WHY_SIGNING,
+	FS_WHY_OPENING,     /* what it showed instead: other data first */
 };
 
 struct fs_side {

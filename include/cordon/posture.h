@@ -54,9 +54,6 @@ struct posture_guard {
 			 * observed, or the guard is one of the sensor's */
 };
 
-/* Whether `require: [nla]` has an effect in this version. */
-enum { POSTURE_NLA_ENFORCED = 1 };
-
 /* What stands against a vulnerability in the policy, at the time asked for. */
 struct posture_shield {
 	struct posture_guard *guards;

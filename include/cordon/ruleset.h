@@ -120,7 +120,6 @@ struct rs_chain {
 	int32_t priority;
 	uint8_t hook;
 	uint8_t drop; /* policy drop */
-	uint8_t content_named; /* an equal name means equal content */
 };
 
 enum rs_map { RS_MAP_NONE, RS_MAP_VERDICT, RS_MAP_VALUE };
@@ -135,7 +134,6 @@ struct rs_set {
 	uint8_t interval, timeout, dynamic;
 	uint8_t map;                  /* enum rs_map */
 	uint8_t keep;                 /* elements belong to the daemon: a reload keeps them */
-	uint8_t content_named;
 };
 
 struct rs_elem {

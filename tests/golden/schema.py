@@ -40,6 +40,7 @@ def beyond(kind, text, codes):
     rows = (
         ("CRD021", kind == "tests", "a test has flow and expect, or only"),
         ("CRD021", kind == "guards" and "match:" not in text, "only some guards need match"),
+        ("CRD031", kind == "guards" and "mask:" in text, "a mask as long as its bytes"),
         ("CRD026", re.search(r"\b(any|gateway)\b", text), "words that are no names"),
         ("CRD022", kind == "cordon" and not re.search(r"file: ['\"]?/", text), "an absolute path"),
     )

@@ -22,7 +22,7 @@ export LAB_SRC
 netns_enter "$0" "$@"
 . "$LAB_SRC/lab.sh"
 lab_up || exit 1
-HOME=$LAB/home DISPLAY=127.0.0.1:7
+HOME=$LAB/home DISPLAY=$(lab_screen jump-host)
 export HOME DISPLAY
 
 smb() { # HOST/SHARE PORT DIALECT [OPTION...]

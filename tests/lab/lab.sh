@@ -114,9 +114,23 @@ lab_smbd_config() {
 	END
 }
 
+# lab_display NS: an X server that listens there.  Two of one number compile their keymaps
+# into one file, so each is waited for, and another number tried where it does not come.
 lab_display() {
-	lab_run "$1" "xvfb-$1" Xvfb :7 -screen 0 640x480x24 -nolock -ac -listen tcp \
-		-nolisten unix -nolisten local
+	for lab_d in 7 8 9; do
+		lab_run "$1" "xvfb-$1" Xvfb ":$lab_d" -screen 0 640x480x24 -nolock -ac \
+			-listen tcp -nolisten unix -nolisten local
+		lab_x=$!
+		echo "127.0.0.1:$lab_d" >"$LAB/display.$1"
+		wait_for 10 "display $lab_d of $1" lab_listens "$1" "600$lab_d" && return
+		kill "$lab_x" 2>/dev/null
+	done
+	return 1
+}
+
+# lab_screen NS: what DISPLAY has to be there
+lab_screen() {
+	cat "$LAB/display.$1"
 }
 
 # Start every server of the lab; lab_ready waits for them.
@@ -127,8 +141,7 @@ lab_servers() {
 	lab_run erp-db01 services $LAB_PY "$LAB_SRC/services.py" db:1433 web:8080
 	lab_run app-server app-services $LAB_PY "$LAB_SRC/services.py" web:8530
 	lab_run intruder intruder-services $LAB_PY "$LAB_SRC/services.py" echo:4444
-	lab_display jump-host
-	lab_display intruder
+	lab_display jump-host && lab_display intruder || return
 	lab_files01
 	lab_xrdp_config || return
 	lab_run erp-db01 xrdp xrdp --nodaemon -c /etc/xrdp/xrdp.ini
@@ -140,7 +153,7 @@ lab_listens() {
 
 lab_ready() {
 	for lab_p in erp-db01:445 erp-db01:139 erp-db01:1433 erp-db01:8080 erp-db01:3389 \
-		files01:445 app-server:8530 intruder:4444 jump-host:6007 intruder:6007; do
+		files01:445 app-server:8530 intruder:4444; do
 		wait_for 10 "server $lab_p" lab_listens "${lab_p%:*}" "${lab_p#*:}" || return
 	done
 }

@@ -28,9 +28,13 @@ def inside(ns, *command):
         return ['nsenter', '-t', f.read().strip(), '-n', '--', *command]
 
 
-def environment():
-    return dict(os.environ, HOME=LAB + '/home', TMPDIR=LAB + '/tmp',
-                DISPLAY='127.0.0.1:7', LC_ALL='C')
+def environment(ns=None):
+    env = dict(os.environ, HOME=LAB + '/home', TMPDIR=LAB + '/tmp', LC_ALL='C')
+    screen = '%s/display.%s' % (LAB, ns)
+    if os.path.exists(screen):
+        with open(screen) as f:
+            env['DISPLAY'] = f.read().strip()
+    return env
 
 
 def run(ns, *command, timeout_s=3.0):
@@ -38,7 +42,7 @@ def run(ns, *command, timeout_s=3.0):
     try:
         p = subprocess.run(inside(ns, *command), stdin=subprocess.DEVNULL, timeout=timeout_s,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                           env=environment())
+                           env=environment(ns))
         return p.returncode, p.stdout.decode('utf-8', 'replace')
     except subprocess.TimeoutExpired as e:
         return None, (e.output or b'').decode('utf-8', 'replace')

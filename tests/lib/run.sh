@@ -3,7 +3,7 @@
 # summary: runs the tests of a suite file, a line each, and says how many passed
 #
 # run.sh BUILD SUITE [NAME...]: unit tests in BUILD/tests and the suite; with NAMEs only
-# those.  JOBS run side by side (default: one a processor), each in namespaces or folders
+# those.  JOBS run side by side (default: one more than processors), each in namespaces or folders
 # of its own.  The output of what fails is shown whole; all of it is in BUILD/log.
 set -u
 umask 022 # cordond refuses a policy that others may write
@@ -72,7 +72,7 @@ count() {
 }
 
 # Each line is split into words again by the inner shell, as the suite means it.
-list "$@" | tr '\n' '\0' | xargs -0 -r -n 1 -P "${JOBS:-$(nproc)}" \
+list "$@" | tr '\n' '\0' | xargs -0 -r -n 1 -P "${JOBS:-$(($(nproc) + 1))}" \
 	sh -c 'exec sh "$0" --one "$1" $2' "$0" "$build"
 passed=$(count ok) failed=$(count FAILED) skipped=$(count SKIP)
 echo "$passed $failed $skipped" >"$build/log.count"

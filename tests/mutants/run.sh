@@ -7,13 +7,15 @@
 # In a copy of the tree it is applied and built, and the tests run until one fails; what
 # fails without any bug, too, catches nothing.  Ends with the list, test by test, and fails
 # where a bug survives, breaks the build, or its patch no longer fits (no fuzz is taken).
-# TESTS="NAME...": what is asked after that, names of tests/unit and tests/suite, in order.
+# TESTS="NAME...": what is asked after that, names of tests/unit and tests/suite, in order;
+# packets:SET is a part of packets.
 # JOBS=N: so many trees side by side (default: one a processor).
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 tests=${TESTS:-test_flowspace test_compile test_layout test_nft_lower test_region test_diff
-	diff explain packets oracle golden gates}
+	diff explain packets:cases packets:gates packets:places packets:evasions packets:benign
+	oracle golden gates}
 jobs=${JOBS:-$(nproc)}
 cc=gcc
 command -v ccache >/dev/null && cc="ccache gcc" # most of each build is that of the one before
@@ -39,6 +41,7 @@ ask() { # TEST
 		sh tests/oracle/run.sh "$b" 4 300 3 || return
 		set -- sh tests/oracle/run.sh "$b" 4 300 7
 		;;
+	packets:*) set -- sh tests/net/50-packets.sh "$b" "${1#*:}" ;;
 	*)
 		line=$(sed -n "s,@B,$b,g;s/^$1  *//p" tests/suite)
 		[ -n "$line" ] || { echo "no test $1" && return 1; }

@@ -90,10 +90,8 @@ smb_server() { # ADDRESS SIGNING
 servers() {
 	# user, domain, LM hash, NT hash of "lab"
 	echo 'lab:::2892d26cdf84d7a70e2eb3b9f05c425e:::' >"$LAB/sam"
-	lab_display client
-	lab_display nla
-	wait_for 10 "display" netns_exec nla nc -z -w 1 127.0.0.1 6007 || return
-	DISPLAY=127.0.0.1:7 lab_run nla shadow freerdp-shadow-cli /port:3389 /sec:nla \
+	lab_display client && lab_display nla || return
+	DISPLAY=$(lab_screen nla) lab_run nla shadow freerdp-shadow-cli /port:3389 /sec:nla \
 		"/sam-file:$LAB/sam" /bind-address:10.20.8.2
 	lab_xrdp_config || return
 	lab_run other xrdp xrdp --nodaemon -c /etc/xrdp/xrdp.ini
@@ -111,7 +109,7 @@ servers() {
 }
 
 in_client() {
-	HOME=$LAB/home TMPDIR=$LAB/tmp DISPLAY=127.0.0.1:7 netns_exec client timeout 8 "$@" \
+	HOME=$LAB/home TMPDIR=$LAB/tmp DISPLAY=$(lab_screen client) netns_exec client timeout 8 "$@" \
 		</dev/null >"$LAB/log/client.log" 2>&1
 }
 

@@ -133,13 +133,17 @@ def replay(cordon, work, check):
         check("replay: %s: condemned" % name, "condemned_packets" in row, condemned)
         gates = [g for g in row.get("gates", []) if g["action"] == "deny"]
         passed = [ok for _, ok in tape]
+        if gates:
+            check("replay: %s: denied" % name, (row["verdict"], row["reason"]), ("deny", gates[0]["reason"]))
+            check("replay: %s: not before" % name, all(passed[:gates[0]["packet"] - 1]))
         for g in gates:
             at = g["packet"] - 1
-            check("replay: %s: denied from there on" % name,
-                  (row["verdict"], row["reason"], any(passed[at:])), ("deny", g["reason"], False))
-            check("replay: %s: not before" % name, all(passed[:at]))
+            check("replay: %s: denied there" % name, passed[at], False)
+            if g["reason"] != "opening":
+                check("replay: %s: denied from there on" % name, any(passed[at:]), False)
         if not gates and not condemned:
             check("replay: %s: allowed" % name, row["verdict"], "allow")
+            check("replay: %s: no packet denied" % name, all(passed))
     return len(rows)
 
 

@@ -243,6 +243,8 @@ class Connection:
         self.sides = None   # of a TCP connection seen from its SYN
         self.seen, self.judged, self.condemned = 0, False, False
         self.gate, self.sent, self.number = None, 0, 0
+        self.other = None   # number of the first packet that is denied for not being an opening
+        self.spoke = None   # (protocol, number) of what condemned it
 
     def ask(self, sender, reply_type=None):
         (src, _), (dst, port) = self.ends if sender == 0 else self.ends[::-1]
@@ -289,12 +291,14 @@ class Connection:
                 continue
             if any(name not in s.speaks for s in enforced):
                 self.condemned = True
+                self.spoke = name, self.number
                 return False
             if opens(data):  # a NetBIOS session request is followed by the opening
                 self.judged = data[:1] != b"\x81"
                 return True
         if (len(data) < 8 and self.seen == 0 and any(not s.short for s in enforced)) or (
                 granted and len(enforced) == len(self.sides)):
+            self.other = self.other or self.number
             return False
         self.seen += len(data) >= 8
         return True

@@ -219,15 +219,24 @@ class Run:
             if f.kind == "midstream" and word == "deny":
                 word = policy.judge(f.dst, f.src, f.proto, 20000 + n, at).word
             said = found.get(replay_key(n, f), {"verdict": "nothing"})
-            gate = walk(unplaced, self.gw, n, f, at)[1].gate
-            told = [(q + "-required", "deny" if held else "would_deny", k) for q, held, k in gate.told] if gate else []
-            if told and told[-1][1] == "deny":
+            conn = walk(unplaced, self.gw, n, f, at)[1]
+            told = [(q + "-required", "deny" if held else "would_deny", k)
+                    for q, held, k in (conn.gate.told if conn.gate else [])]
+            told = sorted(told + [("opening", "deny", conn.other)] * bool(conn.other), key=lambda t: t[2])
+            if any(t[1] == "deny" for t in told):
                 word = "deny"
             if said["verdict"] != word:
                 raise Disagreement("%s at %s: oracle %s, replay %s" % (f, utc(at), word, said["verdict"]))
             got = [(g["reason"], g["action"], g["packet"]) for g in said.get("gates", [])]
             if got != told:
                 raise Disagreement("%s at %s: gates: oracle %s, replay %s" % (f, utc(at), told, got))
+            spoke = [(h["guard"], h["packet"]) for h in said.get("guard_hits", [])
+                     if h["where"] == "kernel" and h["action"] == "drop" and h["guard"].endswith("-not-granted")]
+            want = [(conn.spoke[0] + "-not-granted", conn.spoke[1])] if conn.spoke else []
+            if f.kind in ("opening", "gate") and spoke != want:
+                raise Disagreement("%s at %s: spoken: oracle %s, replay %s" % (f, utc(at), want, spoke))
+            self.count["openings condemned in replay"] += bool(conn.spoke)
+            self.count["openings refused in replay"] += bool(conn.other)
             exposure = said.get("exposure", False)
             if f.kind == "opening" and self.exposed(policy, f, at) not in (None, exposure):
                 raise Disagreement("%s at %s: replay: exposure %s" % (f, utc(at), exposure))

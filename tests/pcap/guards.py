@@ -17,6 +17,7 @@ SMB2 = bytes.fromhex("00000068fe534d424000").ljust(108, b"\0")
 GROOM = bytes.fromhex("0000fff7fe534d42").ljust(80, b"\0")
 TRANS2 = C.smb1(0x32, struct.pack("<HHHHBBHIHHHHHBBH", 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 66, 0, 1, 0, 14))
 NULL = (b"\0\0\0\x50\xfeSMB\x40\0\0\0\0\0\0\0\1\0\1\0\1".ljust(68, b"\0") + b"\x09\0\2\0").ljust(84, b"\0")
+RDP = bytes.fromhex("030000130ee000000000000100080003000000")
 TDS = bytes.fromhex("1201002f00000100").ljust(47, b"\0")
 NOW = 1790000000  # 2026-09-21
 
@@ -32,9 +33,9 @@ allow: { inbound: [ { service: [smb, tcp/1433], from: 10.30.0.7, id: files } ] }
 
 
 def capture(path, sends, at=NOW):
-    """sends: (from the client?, payload); a handshake in front, with port 445 or sends[0]."""
+    """sends: (from the client?, payload), or how far the client goes back; a handshake in front, with port 445 or sends[0]."""
     port = sends[0] if isinstance(sends[0], int) else 445
-    sends = [s for s in sends if not isinstance(s, int)]
+    sends = [s for s in sends if not isinstance(s, int) or s < 0]
     seq = [1000, 5000]
     out = []
 
@@ -48,8 +49,11 @@ def capture(path, sends, at=NOW):
     add(True, P.SYN)
     add(False, P.SYN | P.ACK)
     add(True, P.ACK)
-    for client, data in sends:
-        add(client, P.ACK, data)
+    for send in sends:
+        if isinstance(send, int):
+            seq[0] += send
+        else:
+            add(send[0], P.ACK, send[1])
     P.write_pcap(path, out)
 
 
@@ -63,6 +67,7 @@ def replay(cordon, work, host, sends, *more):
                           work + "/c.pcap"], stdout=subprocess.PIPE, check=True,
                          stderr=subprocess.DEVNULL)
     row = json.loads(run.stdout.splitlines()[0])
+    replay.row = row
     return [(h["guard"], h["action"], h["where"], h["packet"]) for h in row["guard_hits"]], \
         row.get("condemned_packets")
 
@@ -96,7 +101,40 @@ REPLAYS = [
     ("in pieces the sensor puts together", "", [(True, SMB2), (True, TRANS2[:20]), (True, TRANS2[20:])],
      [("ms17-010-trans2", "alert", "sensor", 6)], None),
     ("under 8 bytes", "", [(True, SMB2), (True, GROOM[:7])], [], None),
+    ("SMB in pieces that no packet shows", "", [1433, (True, TDS), (True, SMB2[:6]), (True, SMB2[6:]), (False, SMB2)],
+     [("smb-not-granted", "alert", "sensor", 7)], None),
 ]
+MAGIC = b"\0\0\0\x40\xfdSMB".ljust(68, b"m")
+HTTP = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+OPENINGS = [  # what comes first: the packet that is denied, or None; whether all is denied then
+    ("SMB", "", [(True, SMB2), (False, SMB2), (True, HTTP)], None, False),
+    ("HTTP where SMB is granted", "", [(True, HTTP), (False, HTTP)], 4, False),
+    ("the same, observed", "mode: observe", [(True, HTTP), (False, HTTP)], None, False),
+    ("HTTP, then SMB", "", [(True, HTTP), (True, SMB2)], 4, False),
+    ("HTTP, then RDP", "", [(True, HTTP), (True, RDP)], 4, True),
+    ("RDP where only SMB is granted", "", [(True, RDP), (False, RDP)], None, True),
+    ("too short a start", "", [(True, SMB2[:7]), (True, SMB2[7:])], 4, False),
+    ("too short, and again whole", "", [(True, SMB2[:7]), -7, (True, SMB2), (False, SMB2)], None, False),
+    ("HTTP, and again SMB", "", [(True, HTTP), -len(HTTP), (True, SMB2), (False, SMB2)], 4, False),
+    ("too short where it may not be", "", [1433, (True, b"GET /"), (True, HTTP)], 4, False),
+    ("data where nothing is granted", "", [1433, (True, TDS), (False, TDS), (True, SMB2)], None, False),
+    ("SMB behind four packets", "", [1433, *[(True, TDS)] * 4, (True, SMB2)], None, True),
+    ("only its magic behind four packets", "", [1433, *[(True, TDS)] * 4, (True, MAGIC)], None, False),
+    ("only its magic behind three, short", "", [1433, *[(True, TDS)] * 3, (True, MAGIC[:12])], None, True),
+]
+
+
+def openings(cordon, work):
+    bad = []
+    for name, host, sends, at, condemned in OPENINGS:
+        replay(cordon, work, host, sends)
+        row = replay.row
+        gates = [(g["reason"], g["action"], g["packet"]) for g in row.get("gates", [])]
+        if (row["verdict"], gates, "condemned_packets" in row) != (
+                ("deny", [("opening", "deny", at)], condemned) if at else ("allow", [], condemned)) or (
+                row["reason"] == "opening") != bool(at):
+            bad.append("replay, opening: %s: %s" % (name, row))
+    return bad
 
 # Guards that hit honest SMB of its time, by what a file is said to hold.
 HONEST = {"smb1", "smb1-negotiate", "smb-signing", "null-session-request", "null-session",
@@ -154,7 +192,8 @@ def main(argv):
             "--at", "2026-09-19")
         if got != ([], None):
             bad.append("replay --at: %s" % (got,))
-    print("replay: %d connections" % (len(REPLAYS) + 1))
+        bad += openings(argv[1], work)
+    print("replay: %d connections" % (len(REPLAYS) + 1 + len(OPENINGS)))
     lent = os.path.join(HERE, "..", "..", "..", "shared", "pcaps")  # beside the project
     folder = argv[2] if len(argv) > 2 else os.environ.get("CORDON_PCAPS", lent)
     more = captures(argv[1], folder)

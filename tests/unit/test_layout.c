@@ -203,6 +203,32 @@ static void many_ends_of_one_port(void **state)
 	free(rs);
 }
 
+static uint32_t end_in_kernel(int64_t expires)
+{
+	struct fs_builder *b = fsb_new();
+	uint32_t h = ft_host(b, "h", "10.20.0.1", true, FS_ENFORCE), end;
+	struct ruleset *rs;
+
+	ft_rule(b, h, (struct ft_rule){ .id = "h/in/r", .proto = 6, .lo = 80,
+	    .peers = "10.1.0.1", .expires = expires });
+	rs = compiled(b, 1, NOW);
+	end = only_value(rs, "inport4_until1");
+	free(rs);
+	return end;
+}
+
+/* Beyond what a number holds it still is a timed rule, which a wrong clock closes. */
+static void ends_far_away(void **state)
+{
+	(void)state;
+	assert_int_equal(end_in_kernel(0x7fffffff), 0x7fffffff);
+	assert_int_equal(end_in_kernel(0x80000000), 0x7fffffff); /* stands for "over" */
+	assert_int_equal(end_in_kernel(0x80000001), 0x80000001);
+	assert_int_equal(end_in_kernel(0xfffffffe), 0xfffffffe);
+	assert_int_equal(end_in_kernel(0xffffffff), 0xfffffffe);
+	assert_int_equal(end_in_kernel(32472144000), 0xfffffffe); /* 2999 */
+}
+
 /* Ranges that overlap: what a host's ports have in common is joined, and only that. */
 static void overlapping_ranges(void **state)
 {
@@ -267,6 +293,7 @@ int main(void)
 		cmocka_unit_test(chains_do_not_grow_with_hosts),
 		cmocka_unit_test(a_reload_changes_the_logs_and_the_clock),
 		cmocka_unit_test(many_ends_of_one_port),
+		cmocka_unit_test(ends_far_away),
 		cmocka_unit_test(overlapping_ranges),
 		cmocka_unit_test(levels),
 	};
