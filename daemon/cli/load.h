@@ -34,9 +34,10 @@ int load_and_reach(const char *path, int64_t at, const char *flows, struct diagl
 int load_and_suggest(const char *path, unsigned share, struct suggest_flow *flows,
     size_t n, struct diaglist *d, suggest_fn *fn, void *ctx);
 
-/* One of two policies to compare, a folder or git:REV (cli/gittree.h): as load_policy(),
- * but errors are printed, and which ("old") they are of. */
-int load_side(const char *which, const char *operand, struct fs **ret);
+/* Two policies to compare, each a folder or git:REV (cli/gittree.h): as load_policy(),
+ * but the errors of both are printed, and which they are of.  CLI_OK: both are there, to
+ * be free()d; else what to exit with, and one of them may be there. */
+int load_sides(const char *old, const char *new, struct fs **ret_old, struct fs **ret_new);
 
 /* "2 errors, 1 warning" */
 void load_counts(const struct diaglist *d, char *buf, unsigned size);

@@ -342,15 +342,6 @@ static int report(struct comparing *c, const int64_t *at)
 	return cli.format == FORMAT_MARKDOWN ? report_markdown(c, at) : report_text(c, at);
 }
 
-/* Both, so that all errors are seen at once. */
-static int load_both(struct comparing *c, const char *before, const char *after)
-{
-	int rc = load_side("old", before, &c->fs[0]);
-	int rc_after = load_side("new", after, &c->fs[1]);
-
-	return rc != CLI_OK ? rc : rc_after;
-}
-
 int replay_against(
     const char *before, const char *after, const char *file, const int64_t *at)
 {
@@ -359,7 +350,7 @@ int replay_against(
 	int rc = parse_fail_on(&on);
 
 	if (rc == CLI_OK)
-		rc = load_both(&c, before, after);
+		rc = load_sides(before, after, &c.fs[0], &c.fs[1]);
 	if (rc == CLI_OK && (readers_init(&c.to[0], c.fs[0], at) < 0 ||
 				readers_init(&c.to[1], c.fs[1], at) < 0)) {
 		cli_warnx("out of memory");

@@ -80,16 +80,12 @@ int verb_diff(int argc, char **argv)
 	struct diff *d = NULL;
 	enum fail_on on;
 	int64_t at;
-	int rc, rc_new;
+	int rc;
 
 	(void)argc;
 	if ((rc = cli_time(&at)) != CLI_OK || (rc = parse_fail_on(&on)) != CLI_OK)
 		return rc;
-	/* Both, so that all errors are seen at once. */
-	rc = load_side("old", argv[1], &old);
-	rc_new = load_side("new", argv[2], &new);
-	if (rc == CLI_OK)
-		rc = rc_new;
+	rc = load_sides(argv[1], argv[2], &old, &new);
 	if (rc == CLI_OK)
 		rc = compare(old, new, at, &d);
 	if (rc == CLI_OK)

@@ -17,7 +17,7 @@ fail() {
 	echo "FAIL: $*" >&2
 	bad=1
 }
-cases() { python3 "$here/identity.py" "$@"; }
+cases() { PYTHONDONTWRITEBYTECODE=1 python3 "$here/identity.py" "$@"; }
 cases policy $run/policy $run || exit 1
 
 netns_add gw && netns_add host && netns_add pc || exit 77

@@ -32,7 +32,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 OWN = os.path.join(HERE, "..", "pcap")
 LENT = os.environ.get("CORDON_PCAPS", os.path.join(HERE, "..", "..", "..", "shared", "pcaps"))
 OUTSIDE = {4: "10.1.9.9", 6: "fd00:1:9::9"}
-SERVER_2008, NONE = "windows-server-2008-sp2", None
+SERVER_2008 = "windows-server-2008-sp2"
 PACKETS = 60  # of a session: what a server is told by is at its start
 
 POLICY = """cordon: 1
@@ -208,15 +208,17 @@ class Peers:
 # ---- cases ----
 
 class Case:
-    """host: its name.  wire: (file, edits) of the own captures, or (file, server) of others.
-    want: [(reason, what the note says)], in any order: the identity events of the host."""
+    """host: its name.  product, build: as declared.  want: [(reason, what the note says)],
+    in any order: its identity events.  file, edits: an own capture, bytes of its server's
+    replaced; with real one of others, and server which of its connections.  outbound: the
+    host is the client.  skip: packets, from the start, that nobody sees."""
     all = []
 
     def __init__(self, host, product, build, want, file, edits=(), server=None, real=False, v6=False,
-                 port=None, mode="enforce", declared=True, outbound=False, skip=0):
+                 mode="enforce", declared=True, outbound=False, skip=0):
         self.host, self.product, self.build, self.want = host, product, build, want
         self.file, self.edits, self.server, self.real, self.v6 = file, edits, server, real, v6
-        self.port, self.mode, self.declared, self.outbound, self.skip = port, mode, declared, outbound, skip
+        self.mode, self.declared, self.outbound, self.skip = mode, declared, outbound, skip
         self.number = 10 + len(Case.all)
         self.sport = 40000
         Case.all.append(self)
@@ -296,12 +298,12 @@ def own_cases():
          [v(10, 0, 17763, SAMBA_VERSION)])
     Case("fuzzer", SERVER_2008, 6003, [("unknown", "no Windows has version 255.255")], smb2,
          [v(255, 255, 65535, SAMBA_VERSION)])
-    Case("no-build", SERVER_2008, NONE, [("unknown", "no build is declared")], smb1)
-    Case("no-os", NONE, NONE, [("unknown", "no Windows Server 2008 SP2 is declared")], smb1)
+    Case("no-build", SERVER_2008, None, [("unknown", "no build is declared")], smb1)
+    Case("no-os", None, None, [("unknown", "no Windows Server 2008 SP2 is declared")], smb1)
     Case("hostile", SERVER_2008, 6003, [("unknown", "native OS: not one that is known")], "hostile-names.pcap")
     # It only calls a Samba, or is only one of the protected prefix: nothing is said of it.
     Case("caller", SERVER_2008, 6003, [], smb2, outbound=True)
-    Case("nobody", NONE, NONE, [], smb1, declared=False)
+    Case("nobody", None, None, [], smb1, declared=False)
 
 
 def real_cases():
