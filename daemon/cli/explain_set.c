@@ -23,6 +23,7 @@ struct set {
 	struct jsonbuf *json; /* NULL: text */
 	struct out_table *table;
 	struct reach_region last; /* text: the row that waits for more sources */
+	int64_t at;
 	char from[CELL], to[CELL], service[40], by[CELL];
 	unsigned sources;
 	size_t regions, count[3]; /* by enum fs_result */
@@ -46,21 +47,84 @@ static void member(struct jsonbuf *b, const char *key, const char *value)
 	jsonbuf_raw(b, ",");
 }
 
-static void region_json(struct set *x, const struct fs *fs, const struct reach_region *r)
+static void piece_json(struct set *x, const struct fs *fs, const struct reach_region *r)
 {
 	struct diff_region d = as_diff(r);
 	/* Guards read TCP: of a region with more in it they are named too. */
-	struct fs_flow flow = { .proto = r->proto_lo <= IPPROTO_TCP &&
-		    IPPROTO_TCP <= r->proto_hi ? IPPROTO_TCP : r->proto_lo };
+	struct fs_flow flow = { .src = r->src.lo, .dst = r->dst.lo, .at = x->at,
+		.proto = r->proto_lo <= IPPROTO_TCP && IPPROTO_TCP <= r->proto_hi ?
+		    IPPROTO_TCP : r->proto_lo };
 	char range[NETRANGE_STRLEN], word[16];
 
-	jsonbuf_raw(x->json, x->regions > 0 ? ",\n{" : "\n{");
+	jsonbuf_raw(x->json, x->regions++ > 0 ? ",\n{" : "\n{");
 	member(x->json, "src", netrange_format(&r->src, range));
 	member(x->json, "dst", netrange_format(&r->dst, range));
 	member(x->json, "proto", diffout_proto(&d, word));
 	member(x->json, "ports", diffout_ports(&d, word));
 	answer_members(x->json, fs, &flow, &r->verdict);
 	jsonbuf_raw(x->json, "}");
+}
+
+/* The ends of the region that a side's exceptions from guards are about. */
+static struct netrange *peers_of(struct reach_region *r, const struct fs_side *s)
+{
+	return s->dir == FS_IN ? &r->src : &r->dst;
+}
+
+/* The last of the peers that are alike for this guard: *peers may begin within an
+ * exception, or before one. */
+static struct netaddr alike_until(const struct fs *fs, const struct fs_guard_use *u,
+    const struct netrange *peers)
+{
+	const struct netrange *e = fs_range(fs, u->except.first);
+	size_t i = netranges_from(e, u->except.count, &peers->lo);
+	struct netaddr last;
+
+	if (i == u->except.count || e[i].lo.v != peers->lo.v ||
+	    netaddr_cmp(&e[i].lo, &peers->hi) > 0)
+		return peers->hi;
+	if (netaddr_cmp(&e[i].lo, &peers->lo) <= 0)
+		return netaddr_cmp(&e[i].hi, &peers->hi) < 0 ? e[i].hi : peers->hi;
+	last = e[i].lo;
+	netaddr_prev(&last);
+	return last;
+}
+
+/* Guards are part of the answer: what exceptions hold in part falls in two.  Whether it
+ * did; *ret_first is what comes first, *r the rest. */
+static bool cut_by_guards(const struct set *x, const struct fs *fs, struct reach_region *r,
+    struct reach_region *ret_first)
+{
+	for (unsigned s = 0; s < r->verdict.nsides; s++) {
+		const struct fs_side *side = &r->verdict.side[s];
+		const struct fs_span *uses = &fs_host(fs, side->host)->guards;
+
+		for (uint32_t i = 0; i < uses->count; i++) {
+			const struct fs_guard_use *u = FS_AT(fs, FS_GUARD_USES,
+			    struct fs_guard_use, uses->first + i);
+			struct netrange *peers = peers_of(r, side);
+			struct netaddr last = alike_until(fs, u, peers);
+
+			if (x->at >= u->expires || netaddr_cmp(&last, &peers->hi) == 0)
+				continue;
+			*ret_first = *r;
+			peers_of(ret_first, side)->hi = last;
+			peers->lo = last;
+			netaddr_next(&peers->lo);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void region_json(struct set *x, const struct fs *fs, const struct reach_region *r)
+{
+	bool tcp = r->proto_lo <= IPPROTO_TCP && IPPROTO_TCP <= r->proto_hi;
+	struct reach_region rest = *r, first;
+
+	while (tcp && cut_by_guards(x, fs, &rest, &first))
+		region_json(x, fs, &first);
+	piece_json(x, fs, &rest);
 }
 
 /* ---- the table ---- */
@@ -187,10 +251,11 @@ static void on_region(void *ctx, const struct fs *fs, const struct reach_region 
 {
 	struct set *x = ctx;
 
-	if (x->json != NULL)
+	if (x->json != NULL) {
 		region_json(x, fs, r);
-	else
-		region_row(x, fs, r);
+		return;
+	}
+	region_row(x, fs, r);
 	x->regions++;
 	x->count[r->verdict.result]++;
 }
@@ -250,7 +315,7 @@ static int judge(struct set *x, const char *policy, int64_t at, const char *flow
 int explain_set(struct jsonbuf *b, const char *policy, int64_t at,
     const char *const word[static 3])
 {
-	struct set x = { .json = cli.format == FORMAT_JSON ? b : NULL };
+	struct set x = { .json = cli.format == FORMAT_JSON ? b : NULL, .at = at };
 	char *flows;
 	int rc;
 
