@@ -139,6 +139,17 @@ if [ -c /dev/full ]; then
 	done
 fi
 
+# a guard's exception (10.1.3.16/28) cuts the sources of a set
+guards_of() { # SOURCES: of how many regions pipe-svcctl reads the payload, of how many not
+	"$cordon" explain "$here/../../rules/examples/plant" "$1" scanner-gw tcp/5666 --format json |
+		awk '/"src"/ { if (/pipe-svcctl/) n++; else m++ } END { print n + 0, m + 0 }'
+}
+for want in "10.1.3.0/28 1 0" "10.1.3.16/28 0 3" "10.1.3.0/27 1 3"; do
+	checks=$((checks + 1))
+	got="${want%% *} $(guards_of "${want%% *}")"
+	[ "$got" = "$want" ] || { echo "cli: guards of a set: $got, not $want" >&2; bad=$((bad + 1)); }
+done
+
 # no daemon
 for v in status incidents "block --list" "unblock 10.9.9.9" reload apply watch; do
 	expect 4 "$cordon" --runtime-dir "$work/nowhere" $v

@@ -161,7 +161,7 @@ def main():
         tree, words = rnd.choice(trees)
         ask = (random_end(rnd, *words), random_end(rnd, *words), rnd.choice(SERVICES))
         if n == 0: # was wrong once: a guard's exception within the sources
-            tree, ask = TOP + "/rules/examples/plant/", ("10.1.3.0/24", "scanner-gw", "tcp/5666")
+            tree, ask = TOP + "/rules/examples/plant/", ("10.1.3.0/24", "!mes-db", "tcp/1-65535")
         r, f = check_set(rnd, cordon, tree, ask, words[2])
         sets, regions, flows = sets + (r > 0), regions + r, flows + f
     if sets < rounds // 3 or flows < sets:
