@@ -100,7 +100,7 @@ while True:
     time.sleep(0.001)' &
 netns_exec out ip route add default via 10.30.0.1 dev eth0 onlink
 netns_exec host python3 -u -c '
-import select, socket, sys
+import os, select, socket, sys
 socks = {}
 for p in (5001, 5002, 5003):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -111,8 +111,9 @@ while True:
     for s in select.select(list(socks), [], [])[0]:
         s.recv(100)
         n[socks[s]] += 1
-        with open(sys.argv[1], "w") as f:
-            f.write(" ".join(f"{p}:{c}" for p, c in n.items()) + "\n")' "$dir/got" &
+        with open(sys.argv[1] + ".new", "w") as f:
+            f.write(" ".join(f"{p}:{c}" for p, c in n.items()) + "\n")
+        os.replace(sys.argv[1] + ".new", sys.argv[1])' "$dir/got" & # never read half
 got() { sed -n "s/.*$1:\([0-9]*\).*/\1/p" "$dir/got" 2>/dev/null; }
 passes() { [ "$(got "$1")" -gt "${2:-0}" ]; }
 more() { n=$(got "$1") && sleep 0.5 && passes "$1" "$n"; }
