@@ -9,33 +9,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 policy=$here/erp/policy
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-bad=0 checks=0
-
-# expect CODE COMMAND...: run with output in $work/out and $work/err.
-expect() {
-	want=$1
-	shift
-	"$@" >"$work/out" 2>"$work/err"
-	got=$?
-	checks=$((checks + 1))
-	[ $got = "$want" ] && return
-	echo "cli: exit $got instead of $want: $*" >&2
-	sed 's/^/    /' "$work/err" >&2
-	bad=$((bad + 1))
-}
-says() {
-	checks=$((checks + 1))
-	grep -q -- "$2" "$work/$1" && return
-	echo "cli: no \"$2\" on $1:" >&2
-	sed 's/^/    /' "$work/$1" >&2
-	bad=$((bad + 1))
-}
-silent() {
-	checks=$((checks + 1))
-	[ -s "$work/$1" ] || return
-	echo "cli: $1 is not empty: $(head -1 "$work/$1")" >&2
-	bad=$((bad + 1))
-}
+test=cli
+. "$(dirname "$0")/../lib/expect.sh"
 
 # usage
 expect 2 "$cordon"

@@ -11,27 +11,8 @@ here=$(cd "$(dirname "$0")" && pwd)/diff
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 at=2026-06-03T10:00:00Z
-bad=0 checks=0
-
-fail() {
-	echo "diff: $*" >&2
-	bad=$((bad + 1))
-}
-# expect CODE COMMAND...
-expect() {
-	want=$1
-	shift
-	"$@" >"$work/out" 2>"$work/err"
-	got=$?
-	checks=$((checks + 1))
-	[ $got = "$want" ] && return
-	fail "exit $got instead of $want: $*"
-	sed 's/^/    /' "$work/err" >&2
-}
-says() {
-	checks=$((checks + 1))
-	grep -q -- "$2" "$work/$1" || fail "no \"$2\" on $1: $(head -3 "$work/$1")"
-}
+test=diff
+. "$(dirname "$0")/../lib/expect.sh"
 
 # Of every region: CIDRs, disjoint from the others of its list, and the witness within.
 cat >"$work/regions.py" <<'PY'

@@ -10,27 +10,9 @@ top=$here/../..
 seed=${2:-$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')}
 work=$(mktemp -d) || exit 1
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
-bad=0 checks=0
+test=fmt
+. "$(dirname "$0")/../lib/expect.sh"
 
-fail() {
-	echo "fmt: $*" >&2
-	bad=$((bad + 1))
-}
-# expect CODE COMMAND...
-expect() {
-	want=$1
-	shift
-	"$@" >"$work/out" 2>"$work/err"
-	got=$?
-	checks=$((checks + 1))
-	[ $got = "$want" ] && return
-	fail "exit $got instead of $want: $*"
-	sed 's/^/    /' "$work/err" >&2
-}
-says() {
-	checks=$((checks + 1))
-	grep -q -- "$2" "$work/$1" || fail "no \"$2\" on $1: $(head -3 "$work/$1")"
-}
 same() {
 	checks=$((checks + 1))
 	diff -u "$1" "$2" >&2 || fail "$1 and $2 differ"

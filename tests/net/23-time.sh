@@ -8,28 +8,13 @@ set -u
 . "$(dirname "$0")/../lib/netns.sh"
 netns_enter "$0" "$@"
 
-CORDOND=$(readlink -f "${BUILD:-build}/cordond")
-CORDON=$(readlink -f "${BUILD:-build}/cordon")
 dir=/run/time
 log=$dir/log
 . "$(dirname "$0")/../lib/check.sh"
+. "$(dirname "$0")/../lib/daemon.sh"
 
 zone=Etc/GMT+11
 zone_file=/usr/share/zoneinfo/$zone
-cordon() { "$CORDON" --runtime-dir "$dir/run" "$@"; }
-answers() { cordon status; }
-daemon() {
-	"$CORDOND" -c "$dir/policy" --runtime-dir "$dir/run" --state-dir "$dir/state" \
-		2>>"$log" &
-	daemon_pid=$!
-	wait_for 20 engine answers
-}
-none_left() { ! pgrep -f -- '[c]ordond --role ' >/dev/null; }
-killed() {
-	kill -9 "$daemon_pid"
-	wait "$daemon_pid" 2>/dev/null
-	wait_for 5 roles none_left
-}
 rules() { # standard input: lines of the host's inbound list
 	{
 		printf 'host: erp\naddresses: [10.20.8.11]\nallow:\n  inbound:\n'

@@ -5,11 +5,10 @@ set -u
 . "$(dirname "$0")/../lib/netns.sh"
 netns_enter "$0" "$@"
 
-CORDOND=$(readlink -f "${BUILD:-build}/cordond")
-CORDON=$(readlink -f "${BUILD:-build}/cordon")
 dir=/run/confirm
 log=$dir/log
 . "$(dirname "$0")/../lib/check.sh"
+. "$(dirname "$0")/../lib/daemon.sh"
 unset SSH_CONNECTION
 
 policy() { # PORT
@@ -29,21 +28,6 @@ policy() { # PORT
 		  inbound:
 		    - { service: tcp/$1, from: 10.30.0.7, reason: test }
 	END
-}
-cordon() { "$CORDON" --runtime-dir "$dir/run" "$@"; }
-answers() { cordon status; }
-daemon() {
-	: >"$log"
-	"$CORDOND" -c "$dir/policy" --runtime-dir "$dir/run" --state-dir "$dir/state" \
-		2>>"$log" &
-	daemon_pid=$!
-	wait_for 20 engine answers
-}
-none_left() { ! pgrep -f -- '[c]ordond --role ' >/dev/null; }
-killed() {
-	kill -9 "$daemon_pid"
-	wait "$daemon_pid" 2>/dev/null
-	wait_for 5 roles none_left
 }
 gives() { # EXIT ARGUMENTS...
 	want=$1
