@@ -119,13 +119,23 @@ lab_smbd_config() {
 lab_display() {
 	for lab_d in 7 8 9; do
 		lab_run "$1" "xvfb-$1" Xvfb ":$lab_d" -screen 0 640x480x24 -nolock -ac \
-			-listen tcp -nolisten unix -nolisten local
+			-noreset -listen tcp -nolisten unix -nolisten local
 		lab_x=$!
 		echo "127.0.0.1:$lab_d" >"$LAB/display.$1"
-		wait_for 10 "display $lab_d of $1" lab_listens "$1" "600$lab_d" && return
+		wait_for 10 "display $lab_d of $1" lab_shows "$1" "600$lab_d" && return
 		kill "$lab_x" 2>/dev/null
 	done
 	return 1
+}
+
+# lab_shows NS PORT: the X server there lets a client in (X11 protocol, connection setup);
+# it listens long before.
+lab_shows() {
+	netns_exec "$1" $LAB_PY -c '
+import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 2)
+s.sendall(bytes([0x6c, 0, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0]))
+sys.exit(s.recv(1) != b"\1")' "$2" 2>/dev/null
 }
 
 # lab_screen NS: what DISPLAY has to be there
