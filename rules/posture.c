@@ -92,7 +92,7 @@ static void inconsistent(struct inventory *v, struct posture_claim c)
 		*slot = c;
 }
 
-static void note(struct inventory *v, struct posture_claim c)
+void posture_note(struct inventory *v, struct posture_claim c)
 {
 	struct posture_claim *slot = claim_slot(v, &v->p->notes, &v->p->nnotes);
 
@@ -131,10 +131,12 @@ static void check_revision(struct inventory *v, const struct servicing_update *u
 static void check_listed(struct inventory *v)
 {
 	for (size_t i = 0; i < v->nlisted; i++) {
+		size_t said = v->p->ninconsistent;
+
 		check_build(v, v->listed[i]);
 		check_revision(v, v->listed[i]);
-		if (v->listed[i]->uncertain)
-			note(v,
+		if (v->listed[i]->uncertain && v->p->ninconsistent == said)
+			posture_note(v,
 			    posture_claim(v, CITES(v->listed[i]), "%s: uncertain: %s",
 				v->listed[i]->kb, v->listed[i]->note));
 	}
@@ -168,7 +170,7 @@ static const struct servicing_update *last_proven(struct inventory *v)
 		const struct servicing_update *u;
 	} rows[] = { { POSTURE_BY_ROLLUP, last_listed(v, SERVICING_ROLLUP) },
 		{ POSTURE_BY_SECURITY_ONLY, last_listed(v, SERVICING_SECURITY_ONLY) },
-		{ POSTURE_BY_REVISION, v->torn ? NULL : v->level },
+		{ POSTURE_BY_REVISION, v->torn || v->beyond ? NULL : v->level },
 		{ POSTURE_BY_FIX, last_listed(v, SERVICING_FIX) } };
 	const struct servicing_update *last = NULL;
 
@@ -287,26 +289,16 @@ static enum posture_cover cover_of(struct inventory *v)
 
 	if (*product == '\0' && v->h->build == 0 && v->h->revision == 0 &&
 	    v->h->updates.count == 0) {
-		v->p->level = posture_claim(v, NULL, "os not stated");
+		v->p->level = posture_claim(v, NULL,
+		    "os not stated: declare product, build, revision and updates");
 		return POSTURE_NOT_STATED;
 	}
-	if (*product != '\0' && !posture_is_2008(product)) {
-		v->p->level = posture_claim(v, NULL,
-		    "not covered: the table is that of "
-		    "windows-server-2008-sp2");
+	if (posture_not_covered(v))
 		return POSTURE_NOT_COVERED;
-	}
-	if (v->h->build != 0 && v->h->build != 6002 && v->h->build != 6003) {
-		v->p->level = posture_claim(v, NULL,
-		    "not covered: build %u is not that of "
-		    "Service Pack 2 (6002, 6003)",
-		    v->h->build);
-		return POSTURE_NOT_COVERED;
-	}
 	if (*product == '\0')
-		note(v, posture_claim(v, NULL,
-			    "product not stated: builds 6002 and 6003 are "
-			    "Windows Vista's, too"));
+		posture_note(v, posture_claim(v, NULL,
+				    "product not stated: builds 6002 and 6003 are "
+				    "Windows Vista's, too"));
 	return POSTURE_JUDGED;
 }
 
@@ -325,29 +317,15 @@ static void add_listed(struct inventory *v, const struct servicing_update *u)
 
 static void read_listed(struct inventory *v)
 {
-	size_t unknown = 0;
-	const char *which = "";
-
 	for (uint32_t i = 0; i < v->h->updates.count && v->nlisted < POSTURE_KBS_MAX;
 	     i++) {
-		const char *kb = fs_str(
-		    v->fs, *FS_AT(v->fs, FS_WORDS, uint32_t, v->h->updates.first + i));
-		const struct servicing_update *u = servicing_find(v->t, kb);
+		const struct servicing_update *u = servicing_find(v->t,
+		    fs_str(v->fs,
+			*FS_AT(v->fs, FS_WORDS, uint32_t, v->h->updates.first + i)));
 
-		if (u != NULL) {
+		if (u != NULL)
 			add_listed(v, u);
-		} else if (unknown++ == 0) {
-			which = kb;
-		}
 	}
-	if (unknown == 1)
-		note(v, posture_claim(v, NULL,
-			    "%s is not in the table: it proves nothing here", which));
-	else if (unknown > 1)
-		note(v, posture_claim(v, NULL,
-			    "%zu listed updates are not in the table (%s …): "
-			    "they prove nothing here",
-			    unknown, which));
 }
 
 static void judge(struct inventory *v)
@@ -359,6 +337,7 @@ static void judge(struct inventory *v)
 	read_listed(v);
 	check_listed(v);
 	posture_level(v);
+	posture_notes(v);
 	judge_last(v);
 	posture_install(v);
 	posture_findings(v);

@@ -22,9 +22,10 @@ struct inventory {
 	size_t nlisted;
 	/* The last row of the build whose revision is not above the declared one. */
 	const struct servicing_update *level;
-	bool exact; /* it is the declared one */
-	bool torn;  /* the inventory contradicts itself: its build and revision prove
-		       nothing */
+	bool exact;  /* it is the declared one */
+	bool beyond; /* the declared revision is above all that are known */
+	bool torn;   /* the inventory contradicts itself: its build and revision prove
+			nothing */
 };
 
 /* Set a claim's text (printf) and rows, NULL at the end. */
@@ -32,6 +33,9 @@ struct posture_claim posture_claim(struct inventory *v,
     const struct servicing_update *const *cites, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 #define CITES(...) ((const struct servicing_update *const[]){ __VA_ARGS__, NULL })
+
+/* Add to p->notes. */
+void posture_note(struct inventory *v, struct posture_claim c);
 
 /* "January 2024" */
 enum { POSTURE_MONTH_LEN = 32 };
@@ -46,8 +50,14 @@ bool posture_ships_kernel(const struct servicing_update *u);
 /* Whether an update brings build 6003. */
 bool posture_is_6003(const struct servicing *t, const struct servicing_update *u);
 
+bool posture_is_r2(const char *product);
+/* Whether the table is not that of the host: then p->level says why. */
+bool posture_not_covered(struct inventory *v);
+
 /* Fill p->level, and what the inventory knows of it. */
 void posture_level(struct inventory *v);
+/* Note what looks like a mistake (rules/posture_notes.c). */
+void posture_notes(struct inventory *v);
 /* Fill p->install. */
 void posture_install(struct inventory *v);
 /* Fill p->findings. */

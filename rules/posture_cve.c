@@ -194,7 +194,9 @@ void posture_findings(struct inventory *v)
 		f->by = a.by;
 		f->why = a.why;
 		p->states[a.state]++;
-		if (a.state != POSTURE_FIXED)
-			posture_shield(v, f->vuln, &f->shield);
+		if (a.state == POSTURE_FIXED)
+			continue;
+		posture_shield(v, f->vuln, &f->shield);
+		p->against[a.state][f->shield.level]++;
 	}
 }

@@ -52,8 +52,9 @@ static const struct servicing_update *took(const struct inventory *v, uint32_t f
 	for (size_t i = v->nlisted; i-- > 0;)
 		if (posture_ships_kernel(v->listed[i]) && v->listed[i]->month >= from)
 			return v->listed[i];
-	return !v->torn && v->level != NULL && v->level->month >= from ? v->level
-								       : NULL;
+	return !v->torn && !v->beyond && v->level != NULL && v->level->month >= from
+		   ? v->level
+		   : NULL;
 }
 
 static const char *need_name(const struct servicing_update *u)

@@ -62,6 +62,8 @@ static void find_level(struct inventory *v, const struct servicing_update **ret_
 			*ret_next = u;
 		}
 	}
+	v->beyond = v->level != NULL && *ret_next == NULL &&
+		    v->h->revision > v->level->revision_high && v->h->build == 6003;
 	v->exact = v->level != NULL && v->h->revision <= v->level->revision_high;
 }
 
@@ -106,12 +108,23 @@ static struct posture_claim level_near(struct inventory *v,
 	    posture_month(next->month, high), build, next->revision);
 }
 
+/* Some update listed brings 6003: that is its build, once restarted. */
+static struct posture_claim level_of_nothing(struct inventory *v)
+{
+	for (size_t i = 0; i < v->nlisted; i++)
+		if (posture_is_6003(v->t, v->listed[i]))
+			return posture_claim(v, CITES(v->listed[i]),
+			    "build not stated; %s (%s), which is listed, brings 6003",
+			    v->listed[i]->kb, v->listed[i]->date);
+	return posture_claim(v, NULL, "build not stated");
+}
+
 static struct posture_claim level_of_build(struct inventory *v)
 {
 	const struct servicing_update *first = first_6003(v->t);
 
 	if (v->h->build == 0)
-		return posture_claim(v, NULL, "build not stated");
+		return level_of_nothing(v);
 	if (first == NULL)
 		return posture_claim(v, NULL, "build %u", v->h->build);
 	if (v->h->build == 6003)

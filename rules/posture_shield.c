@@ -23,6 +23,16 @@ static bool names_cve(
 	return false;
 }
 
+/* The table names it: it takes away what the attack needs. */
+static bool is_listed(
+    const struct fs *fs, const struct guard *g, const struct servicing_vuln *n)
+{
+	for (unsigned i = 0; i < n->nguards; i++)
+		if (strcmp(fs_str(fs, g->id), n->guards[i]) == 0)
+			return true;
+	return false;
+}
+
 /* A guard on answers shows that the attack is over, it does not stop it; one on scans
  * (ATT&CK T1595) hides the hole. */
 static bool guard_helps(
@@ -30,10 +40,37 @@ static bool guard_helps(
 {
 	if (g->dir == GUARD_TO_CLIENT || strncmp(fs_str(fs, g->attack), "T1595", 5) == 0)
 		return false;
-	for (unsigned i = 0; i < n->nguards; i++)
-		if (strcmp(fs_str(fs, g->id), n->guards[i]) == 0)
-			return true;
-	return names_cve(fs, g, n);
+	return is_listed(fs, g, n) || names_cve(fs, g, n);
+}
+
+/* Whether some of the sources that reach the vulnerability are exceptions. */
+static bool leaves_out(
+    const struct fs *fs, const struct fs_span *except, const struct posture_shield *s)
+{
+	for (uint32_t i = 0; i < except->count; i++)
+		for (size_t k = 0; k < s->nsources; k++)
+			if (netrange_overlaps(
+				fs_range(fs, except->first + i), &s->sources[k]))
+				return true;
+	return false;
+}
+
+static struct posture_guard guard_now(const struct inventory *v,
+    const struct fs_guard_use *u, const struct posture_shield *s)
+{
+	const struct guard *g = FS_AT(v->fs, FS_GUARDS, struct guard, u->guard);
+	struct posture_guard ret = { .guard = u->guard,
+		.action = (uint8_t)fs_use_action(v->fs, u, NULL, v->at),
+		.then = u->default_action,
+		.until = v->at < u->expires ? u->expires : FS_FOREVER };
+
+	if (v->at < u->expires && ret.action != FS_GUARD_OFF) {
+		ret.except = u->except;
+		ret.leaves_out = leaves_out(v->fs, &u->except, s);
+	}
+	if (ret.action == FS_GUARD_DROP && (s->observed || g->where == GUARD_SENSOR))
+		ret.action = FS_GUARD_ALERT;
+	return ret;
 }
 
 static void find_guards(
@@ -45,21 +82,15 @@ static void find_guards(
 	for (uint32_t i = 0; ret->guards != NULL && i < uses->count; i++) {
 		const struct fs_guard_use *u =
 		    FS_AT(v->fs, FS_GUARD_USES, struct fs_guard_use, uses->first + i);
-		const struct guard *g = FS_AT(v->fs, FS_GUARDS, struct guard, u->guard);
-		uint8_t action = v->at < u->expires ? u->action : u->default_action;
 
-		if (action == FS_GUARD_OFF || !guard_helps(v->fs, g, n))
-			continue;
-		if (ret->observed || g->where == GUARD_SENSOR)
-			action = FS_GUARD_ALERT;
-		ret->guards[ret->nguards++] =
-		    (struct posture_guard){ .guard = u->guard, .action = action };
+		if (guard_helps(v->fs, FS_AT(v->fs, FS_GUARDS, struct guard, u->guard), n))
+			ret->guards[ret->nguards++] = guard_now(v, u, ret);
 	}
 }
 
 /* ---- rules ---- */
 
-static bool service_reaches(const struct fs_service *s, const struct servicing_vuln *n)
+static bool service_speaks(const struct fs_service *s, const struct servicing_vuln *n)
 {
 	static const struct {
 		uint8_t speaks;
@@ -72,6 +103,11 @@ static bool service_reaches(const struct fs_service *s, const struct servicing_v
 		if ((usual[i].speaks & n->speaks) != 0 && s->lo <= usual[i].port &&
 		    usual[i].port <= s->hi)
 			return true;
+	return false;
+}
+
+static bool service_has_port(const struct fs_service *s, const struct servicing_vuln *n)
+{
 	for (unsigned i = 0; i < n->nports; i++)
 		if (s->proto == n->ports[i].proto && s->lo <= n->ports[i].port &&
 		    n->ports[i].port <= s->hi)
@@ -79,15 +115,18 @@ static bool service_reaches(const struct fs_service *s, const struct servicing_v
 	return false;
 }
 
-static bool rule_reaches(
-    const struct inventory *v, const struct fs_rule *r, const struct servicing_vuln *n)
+static bool services_reach(const struct inventory *v, const struct fs_span *services,
+    const struct servicing_vuln *n, bool *ret_beside)
 {
-	if (!fs_rule_active(v->fs, r, v->at, NULL))
-		return false;
-	for (uint32_t i = 0; i < r->services.count; i++)
-		if (service_reaches(fs_service(v->fs, r->services.first + i), n))
-			return true;
-	return false;
+	bool reach = false;
+
+	for (uint32_t i = 0; i < services->count; i++) {
+		const struct fs_service *s = fs_service(v->fs, services->first + i);
+
+		*ret_beside |= service_has_port(s, n);
+		reach |= service_speaks(s, n) || service_has_port(s, n);
+	}
+	return reach;
 }
 
 static size_t sources_of(
@@ -106,6 +145,7 @@ static size_t sources_of(
 	return n;
 }
 
+/* A posture is no matter of the hour: a rule whose schedule is shut now counts. */
 static void find_rules(
     struct inventory *v, const struct servicing_vuln *n, struct posture_shield *ret)
 {
@@ -116,7 +156,8 @@ static void find_rules(
 	for (uint32_t i = 0; ret->rules != NULL && i < rules->count; i++) {
 		const struct fs_rule *r = fs_rule(v->fs, rules->first + i);
 
-		if (!rule_reaches(v, r, n))
+		if (v->at >= r->expires ||
+		    !services_reach(v, &r->services, n, &ret->beside))
 			continue;
 		ret->require &= r->require;
 		ret->rules[ret->nrules++] = rules->first + i;
@@ -130,11 +171,86 @@ static void find_rules(
 		    netranges_merge(ret->sources, sources_of(v, ret, ret->sources));
 }
 
+static uint32_t find_grant(const struct inventory *v, const struct servicing_vuln *n)
+{
+	const struct fs_span *jits = &v->h->jits;
+	bool beside = false;
+
+	for (uint32_t i = 0; i < jits->count; i++) {
+		const struct fs_jit *j =
+		    FS_AT(v->fs, FS_JITS, struct fs_jit, jits->first + i);
+
+		if (services_reach(v, &j->services, n, &beside))
+			return jits->first + i;
+	}
+	return FS_NONE;
+}
+
+/* ---- what it comes to ---- */
+
+/* One that takes away what the attack needs is enough; of those that know a shape of it
+ * each that the kernel has must stand.  None may leave out a source that reaches it. */
+static enum posture_against guards_level(
+    const struct inventory *v, const struct servicing_vuln *n, const struct posture_shield *s)
+{
+	size_t shapes = 0, dropped = 0, some = 0;
+
+	for (size_t i = 0; i < s->nguards; i++) {
+		const struct posture_guard *p = &s->guards[i];
+		const struct guard *g = FS_AT(v->fs, FS_GUARDS, struct guard, p->guard);
+		bool whole = p->action == FS_GUARD_DROP && !p->leaves_out;
+
+		some += p->action == FS_GUARD_DROP;
+		if (whole && is_listed(v->fs, g, n))
+			return POSTURE_GUARDED;
+		if (is_listed(v->fs, g, n) || g->where == GUARD_SENSOR)
+			continue;
+		shapes++;
+		dropped += whole;
+	}
+	if (some == 0)
+		return POSTURE_NOTHING;
+	return dropped == shapes && shapes > 0 ? POSTURE_GUARDED : POSTURE_PARTLY;
+}
+
+static enum posture_against level_of(
+    const struct inventory *v, const struct servicing_vuln *n, const struct posture_shield *s)
+{
+	enum posture_against level;
+
+	if (s->unreachable)
+		return POSTURE_CLOSED;
+	if (s->observed)
+		return POSTURE_NOTHING;
+	level = n->require != 0 && s->require == n->require ? POSTURE_GUARDED
+							    : guards_level(v, n, s);
+	return level == POSTURE_GUARDED && s->beside ? POSTURE_PARTLY : level;
+}
+
+const char *posture_against_name(enum posture_against a)
+{
+	switch (a) {
+	case POSTURE_CLOSED:
+		return "closed";
+	case POSTURE_GUARDED:
+		return "guarded";
+	case POSTURE_PARTLY:
+		return "partly";
+	case POSTURE_NOTHING:
+		return "nothing";
+	case POSTURE_NAGAINST:
+		break;
+	}
+	return "";
+}
+
 void posture_shield(
     struct inventory *v, const struct servicing_vuln *n, struct posture_shield *ret)
 {
 	ret->observed = v->h->mode == FS_OBSERVE;
-	find_guards(v, n, ret);
 	find_rules(v, n, ret);
+	find_guards(v, n, ret);
+	ret->grant = find_grant(v, n);
 	ret->unreachable = ret->nrules == 0 && !ret->observed;
+	ret->level = level_of(v, n, ret);
 }

@@ -265,8 +265,7 @@ static void on_duplicate(void *arg, const struct ynode *key, const struct ynode 
 	servicing_fail(r, "\"%s\" stands there twice", key->text);
 }
 
-/* The list that a file is; its rows are maps. */
-static const struct ynode *rows_of(
+const struct ynode *servicing_rows(
     struct reader *r, struct arena *a, const char *data, size_t len)
 {
 	struct yaml_error e = { 0 };
@@ -294,7 +293,7 @@ static const struct ynode *rows_of(
 static void read_updates(
     struct reader *r, struct arena *a, const char *data, size_t len)
 {
-	const struct ynode *rows = rows_of(r, a, data, len);
+	const struct ynode *rows = servicing_rows(r, a, data, len);
 	struct servicing *t = &r->table->t;
 	struct servicing_update *u;
 
@@ -316,7 +315,7 @@ static void read_updates(
 
 static void read_vulns(struct reader *r, struct arena *a, const char *data, size_t len)
 {
-	const struct ynode *rows = rows_of(r, a, data, len);
+	const struct ynode *rows = servicing_rows(r, a, data, len);
 	struct servicing *t = &r->table->t;
 	struct servicing_vuln *v;
 
@@ -373,13 +372,22 @@ int servicing_shipped(struct servicing **ret, char *why, size_t size)
 {
 	const struct shipped *updates = shipped_find("servicing/servicing.yaml");
 	const struct shipped *cves = shipped_find("servicing/cves.yaml");
+	const struct shipped *others = shipped_find("servicing/other-systems.yaml");
+	struct servicing *t;
 
-	if (updates == NULL || cves == NULL) {
+	if (updates == NULL || cves == NULL || others == NULL) {
 		snprintf(why, size, "the servicing table is not in this program");
 		return -1;
 	}
-	return servicing_parse(
-	    updates->data, updates->len, cves->data, cves->len, ret, why, size);
+	if (servicing_parse(updates->data, updates->len, cves->data, cves->len, &t, why,
+		size) == -1)
+		return -1;
+	if (servicing_parse_others(t, others->data, others->len, why, size) == -1) {
+		servicing_free(t);
+		return -1;
+	}
+	*ret = t;
+	return 0;
 }
 
 void servicing_free(struct servicing *t)

@@ -37,6 +37,10 @@ void servicing_version(
 /* the items of a list or the one scalar in its place, at most SERVICING_LIST_MAX. */
 unsigned servicing_list(struct reader *r, const struct ynode *n, const char **ret);
 
+/* The list that a file is, in a; its rows are maps.  NULL: noted why. */
+const struct ynode *servicing_rows(
+    struct reader *r, struct arena *a, const char *data, size_t len);
+
 /* One row of cves.yaml, a map. */
 void servicing_read_vuln(
     struct reader *r, const struct ynode *row, struct servicing_vuln *v);

@@ -127,3 +127,15 @@ void jsonbuf_str(struct jsonbuf *b, const char *s)
 {
 	jsonbuf_strn(b, s, strlen(s));
 }
+
+void jsonbuf_member(struct jsonbuf *b, const char *key, const char *value)
+{
+	jsonbuf_raw(b, key);
+	jsonbuf_str(b, value);
+}
+
+void jsonbuf_number(struct jsonbuf *b, const char *key, uint64_t n)
+{
+	jsonbuf_raw(b, key);
+	jsonbuf_uint(b, n);
+}

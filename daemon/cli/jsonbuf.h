@@ -26,5 +26,12 @@ void jsonbuf_uint(struct jsonbuf *b, uint64_t n);
 /* A quoted string; bytes that are not UTF-8 become U+FFFD. */
 void jsonbuf_str(struct jsonbuf *b, const char *s);
 void jsonbuf_strn(struct jsonbuf *b, const char *s, size_t len);
+/* `key` as it is, with what stands around it (",\"name\":"), then the value. */
+void jsonbuf_member(struct jsonbuf *b, const char *key, const char *value);
+void jsonbuf_number(struct jsonbuf *b, const char *key, uint64_t n);
+/* A value as json_dumps() writes it compact, in its order and in ASCII, many times
+ * faster.  Not NULL; nested as deep as its maker made it. */
+struct json_t;
+void jsonbuf_json(struct jsonbuf *b, struct json_t *o);
 
 #endif

@@ -119,21 +119,108 @@ static void claims(const char *key, const struct posture_claim *c, size_t n)
 	RAW("]");
 }
 
+static void ranges(const struct netrange *r, size_t n)
+{
+	char buf[NETRANGE_STRLEN];
+
+	RAW("[");
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			RAW(",");
+		jsonbuf_str(&out, netrange_format(&r[i], buf));
+	}
+	RAW("]");
+}
+
+static const char *action_word(uint8_t action)
+{
+	static const char *const words[] = { [FS_GUARD_OFF] = "disabled",
+		[FS_GUARD_ALERT] = "alert", [FS_GUARD_DROP] = "drop" };
+
+	return words[action];
+}
+
+static void shield_guard(const struct posture_view *v, const struct posture_guard *g)
+{
+	char until[POSTURE_UNTIL_LEN];
+
+	RAW("{\"id\":");
+	jsonbuf_str(&out,
+	    fs_str(v->fs, FS_AT(v->fs, FS_GUARDS, struct guard, g->guard)->id));
+	text("action", action_word(g->action));
+	member("except");
+	if (g->except.count > 0)
+		ranges(fs_range(v->fs, g->except.first), g->except.count);
+	else
+		RAW("[]");
+	member("until");
+	if (*posture_until(g->until, until) != '\0')
+		jsonbuf_str(&out, until);
+	else
+		RAW("null");
+	text("then", action_word(g->then));
+	RAW("}");
+}
+
 static void shield_guards(const struct posture_view *v, const struct posture_shield *s)
 {
-	RAW("\"guards\":[");
+	member("guards");
+	RAW("[");
 	for (size_t i = 0; i < s->nguards; i++) {
-		const struct guard *g =
-		    FS_AT(v->fs, FS_GUARDS, struct guard, s->guards[i].guard);
+		if (i > 0)
+			RAW(",");
+		shield_guard(v, &s->guards[i]);
+	}
+	RAW("]");
+}
+
+static void shield_rules(const struct posture_view *v, const struct posture_shield *s)
+{
+	member("rules");
+	RAW("[");
+	for (size_t i = 0; i < s->nrules; i++) {
+		if (i > 0)
+			RAW(",");
+		jsonbuf_str(&out, fs_str(v->fs, fs_rule(v->fs, s->rules[i])->id));
+	}
+	RAW("]");
+}
+
+/* Beside the rules: a text, or null. */
+static void shield_schedules(const struct posture_view *v, const struct posture_shield *s)
+{
+	member("schedules");
+	RAW("[");
+	for (size_t i = 0; i < s->nrules; i++) {
+		uint32_t at = fs_rule(v->fs, s->rules[i])->schedule;
 
 		if (i > 0)
 			RAW(",");
-		RAW("{\"id\":");
-		jsonbuf_str(&out, fs_str(v->fs, g->id));
-		text("action", s->guards[i].action == FS_GUARD_DROP ? "drop" : "alert");
-		RAW("}");
+		if (at == FS_NONE)
+			RAW("null");
+		else
+			jsonbuf_str(&out,
+			    fs_str(v->fs,
+				FS_AT(v->fs, FS_SCHEDULES, struct fs_schedule, at)->text));
 	}
 	RAW("]");
+}
+
+/* What `cordon grant` may open it by. */
+static void shield_grant(const struct posture_view *v, const struct posture_shield *s)
+{
+	const struct fs_jit *j;
+
+	member("grant");
+	if (s->grant == FS_NONE) {
+		RAW("null");
+		return;
+	}
+	j = FS_AT(v->fs, FS_JITS, struct fs_jit, s->grant);
+	RAW("{\"from\":");
+	ranges(fs_range(v->fs, j->from.first), j->from.count);
+	number("max_s", j->max_s);
+	RAW("}");
 }
 
 /* What of `require` helps: whether all those rules ask for it, and whether it is kept. */
@@ -159,31 +246,20 @@ static void required(const struct posture_finding *f)
 static void shield(const struct posture_view *v, const struct posture_finding *f)
 {
 	const struct posture_shield *s = &f->shield;
-	char buf[NETRANGE_STRLEN];
 
 	member("compensation");
 	if (f->state == POSTURE_FIXED) {
 		RAW("null");
 		return;
 	}
-	RAW("{");
+	RAW("{\"level\":");
+	jsonbuf_str(&out, posture_against_name(s->level));
 	shield_guards(v, s);
 	member("reachable_from");
-	RAW("[");
-	for (size_t i = 0; i < s->nsources; i++) {
-		if (i > 0)
-			RAW(",");
-		jsonbuf_str(&out, netrange_format(&s->sources[i], buf));
-	}
-	RAW("]");
-	member("rules");
-	RAW("[");
-	for (size_t i = 0; i < s->nrules; i++) {
-		if (i > 0)
-			RAW(",");
-		jsonbuf_str(&out, fs_str(v->fs, fs_rule(v->fs, s->rules[i])->id));
-	}
-	RAW("]");
+	ranges(s->sources, s->nsources);
+	shield_rules(v, s);
+	shield_schedules(v, s);
+	shield_grant(v, s);
 	flag("unreachable", s->unreachable);
 	flag("only_observed", s->observed);
 	required(f);
@@ -209,11 +285,19 @@ static void finding(const struct posture_view *v, const struct posture_finding *
 	RAW("}");
 }
 
+static const char *seen_word(enum posture_seen s)
+{
+	return s != POSTURE_SEEN_NOTHING ? posture_seen_name(s) : "unknown";
+}
+
 static void sight(const struct observed_sight *s)
 {
 	RAW("{\"verdict\":");
-	jsonbuf_str(&out, posture_seen_name(s->verdict));
+	jsonbuf_str(&out, seen_word(s->verdict));
 	text("text", s->said);
+	text("address", s->address);
+	text("nb_computer", s->name);
+	text("nb_domain", s->domain);
 	text("ntlm_version", s->ntlm);
 	text("native_os", s->native_os);
 	text("native_lm", s->native_lm);
@@ -221,6 +305,7 @@ static void sight(const struct observed_sight *s)
 	number("count", s->count);
 	text("first", s->first);
 	text("last", s->last);
+	flag("past", s->past);
 	RAW("}");
 }
 
@@ -232,8 +317,7 @@ static void observed(const struct observed_host *h)
 		return;
 	}
 	RAW("{\"verdict\":");
-	jsonbuf_str(
-	    &out, h->n > 0 ? posture_seen_name(observed_verdict(h)) : "unknown");
+	jsonbuf_str(&out, seen_word(h->verdict));
 	member("sightings");
 	RAW("[");
 	for (size_t i = 0; i < h->n; i++) {
@@ -243,7 +327,14 @@ static void observed(const struct observed_host *h)
 	}
 	RAW("]");
 	number("more", h->more);
-	RAW("}");
+	member("notes");
+	RAW("[");
+	for (size_t i = 0; i < h->nnotes; i++) {
+		if (i > 0)
+			RAW(",");
+		jsonbuf_str(&out, h->notes[i]);
+	}
+	RAW("]}");
 }
 
 static void inventory(const struct posture_view *v, const struct fs_host *h)
@@ -340,6 +431,42 @@ static void json_host(const struct posture_view *v, const struct posture *p)
 	RAW("}\n");
 }
 
+/* {"closed":1,…} of the findings in one state */
+static void levels(const char *key, const size_t *n)
+{
+	member(key);
+	RAW("{\"");
+	for (int a = 0; a < POSTURE_NAGAINST; a++) {
+		if (a > 0)
+			RAW(",\"");
+		jsonbuf_raw(&out, posture_against_name((enum posture_against)a));
+		RAW("\":");
+		jsonbuf_uint(&out, n[a]);
+	}
+	RAW("}");
+}
+
+static void act_first(const struct posture_view *v, const struct posture_total *t)
+{
+	member("act_first");
+	RAW("[");
+	for (const struct posture_first *f = t->first; f != NULL; f = f->next) {
+		if (f != t->first)
+			RAW(",");
+		RAW("{\"host\":");
+		jsonbuf_str(&out, fs_str(v->fs, fs_host(v->fs, f->host)->name));
+		member("vulnerabilities");
+		RAW("[");
+		for (size_t i = 0; i < f->n; i++) {
+			if (i > 0)
+				RAW(",");
+			jsonbuf_str(&out, f->vulns[i]->id);
+		}
+		RAW("]}");
+	}
+	RAW("]");
+}
+
 static void json_begin(const struct posture_view *v)
 {
 	(void)v;
@@ -366,10 +493,15 @@ static int json_end(const struct posture_view *v, const struct posture_total *t)
 	number("not_affected", t->states[POSTURE_NOT_AFFECTED]);
 	number("inconsistent", t->inconsistent);
 	number("differing", t->differing);
+	levels("open_by_compensation", t->against[POSTURE_OPEN]);
+	levels("cannot_tell_by_compensation", t->against[POSTURE_CANT_TELL]);
+	act_first(v, t);
 	if (v->observed != NULL) {
 		number("events_read", v->observed->lines);
 		number("events_used", v->observed->used);
 		number("events_malformed", v->observed->malformed);
+		number("event_files", v->observed->files);
+		number("event_files_broken", v->observed->broken);
 	}
 	RAW("}\n");
 	jsonbuf_flush(&out);

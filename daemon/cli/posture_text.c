@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* summary: a posture for people: text on a terminal, markdown in a report */
+/* summary: a posture as text for a terminal */
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,24 +68,31 @@ static void line(const char *label, enum out_tone tone, const char *text)
 	free(safe);
 }
 
-static void lines(
+static void made_line(struct posture_made *m, const char *label, enum out_tone tone)
+{
+	if (fclose(m->f) == 0)
+		line(label, tone, m->text);
+	else
+		line(label, tone, "out of memory");
+	free(m->text);
+}
+
+static void claim_line(
+    const char *label, const struct posture_claim *c, enum out_tone tone)
+{
+	struct posture_made m;
+
+	if (!posture_made_begin(&m))
+		return;
+	posture_claim_text(m.f, c);
+	made_line(&m, label, tone);
+}
+
+static void claim_lines(
     const char *label, const struct posture_claim *c, size_t n, enum out_tone tone)
 {
 	for (size_t i = 0; i < n; i++)
-		line(i == 0 ? label : "", tone, c[i].text);
-}
-
-/* "agrees: NTLM: build 6003 … (3 events, last 2026-01-02T…)" */
-static char *sight_text(const struct observed_sight *s)
-{
-	char *text = NULL;
-
-	if (asprintf(&text, "%s: %s (%llu event%s, last %s)",
-		posture_seen_name(s->verdict), s->said, (unsigned long long)s->count,
-		s->count == 1 ? "" : "s",
-		s->last[0] != '\0' ? s->last : "at no time told") < 0)
-		return NULL;
-	return text;
+		claim_line(i == 0 ? label : "", &c[i], tone);
 }
 
 static void observed_lines(const struct observed_host *h)
@@ -95,95 +102,85 @@ static void observed_lines(const struct observed_host *h)
 	if (h->n == 0)
 		line("seen", TONE_WARN, "unknown: no event tells what answers there");
 	for (size_t i = 0; i < h->n; i++) {
-		char *text = sight_text(&h->sight[i]);
+		const struct observed_sight *s = &h->sight[i];
+		struct posture_made m;
 
-		line(i == 0 ? "seen" : "",
-		    h->sight[i].verdict == POSTURE_SEEN_DIFFERS ? TONE_BAD : TONE_PLAIN,
-		    text != NULL ? text : "out of memory");
-		free(text);
+		if (!posture_made_begin(&m))
+			return;
+		posture_sight_text(m.f, s);
+		made_line(&m, i == 0 ? "seen" : "",
+		    s->verdict == POSTURE_SEEN_DIFFERS && !s->past ? TONE_BAD
+								   : TONE_PLAIN);
 	}
 	if (h->more > 0)
 		line("", TONE_WARN, "and more than can be listed: see the event log");
-}
-
-/* "MS14-068 (CVE-2014-6324; if it is a domain controller)" */
-static void name_text(FILE *m, const struct servicing_vuln *n)
-{
-	bool cve = strcmp(n->id, n->cve[0]) != 0;
-
-	fputs(n->id, m);
-	if (cve)
-		fprintf(m, " (%s%s", n->cve[0], n->ncve > 1 ? " …" : "");
-	if (*n->role != '\0')
-		fprintf(m, "%sif it is a %s", cve ? "; " : " (", n->role);
-	if (cve || *n->role != '\0')
-		fputc(')', m);
-}
-
-static char *memory_close(FILE *m, char **text)
-{
-	if (fclose(m) == 0)
-		return *text;
-	free(*text);
-	return NULL;
+	for (size_t i = 0; i < h->nnotes; i++)
+		line(i == 0 ? "which means" : "", TONE_WARN, h->notes[i]);
 }
 
 static void finding_line(enum posture_state s, const struct posture_finding *f)
 {
-	char *text = NULL;
-	size_t n;
-	FILE *m = open_memstream(&text, &n);
+	struct posture_made m;
 
-	if (m == NULL)
+	if (!posture_made_begin(&m))
 		return;
-	name_text(m, f->vuln);
-	fprintf(m, ": %s", f->why.text);
-	text = memory_close(m, &text);
-	line(posture_state_name(s), tone_of(s), text != NULL ? text : "out of memory");
-	free(text);
+	posture_name_text(m.f, f->vuln);
+	fputs(": ", m.f);
+	posture_claim_text(m.f, &f->why);
+	if (*f->vuln->note != '\0' && strcmp(f->vuln->note, f->why.text) != 0)
+		fprintf(m.f, "; %s", f->vuln->note);
+	made_line(&m, posture_state_name(s), tone_of(s));
+}
+
+static enum out_tone tone_against(enum posture_against a)
+{
+	switch (a) {
+	case POSTURE_CLOSED:
+	case POSTURE_GUARDED:
+		return TONE_GOOD;
+	case POSTURE_PARTLY:
+		return TONE_WARN;
+	case POSTURE_NOTHING:
+		return TONE_BAD;
+	case POSTURE_NAGAINST:
+		break;
+	}
+	return TONE_PLAIN;
 }
 
 static void shield_line(const struct posture_view *v, const struct posture_finding *f)
 {
-	char *text = NULL;
-	size_t n;
-	FILE *m = open_memstream(&text, &n);
+	struct posture_made m;
 
-	if (m == NULL)
+	if (!posture_made_begin(&m))
 		return;
-	posture_shield_text(m, v, f);
-	text = memory_close(m, &text);
-	line("", TONE_PLAIN, text != NULL ? text : "out of memory");
-	free(text);
+	posture_shield_text(m.f, v, f);
+	made_line(&m, "  against it", tone_against(f->shield.level));
 }
 
 /* What needs nobody's attention stands in one line. */
 static void together(const struct posture *p, enum posture_state s)
 {
-	char *text = NULL;
-	size_t n;
-	FILE *m = open_memstream(&text, &n);
 	const char *sep = "";
+	struct posture_made m;
 
-	if (m == NULL)
+	if (!posture_made_begin(&m))
 		return;
 	for (size_t i = 0; i < p->nfindings; i++) {
 		const struct posture_claim *why = &p->findings[i].why;
 
 		if (p->findings[i].state != s)
 			continue;
-		fprintf(m, "%s%s", sep, p->findings[i].vuln->id);
+		fprintf(m.f, "%s%s", sep, p->findings[i].vuln->id);
 		if (s == POSTURE_FIXED && p->findings[i].by == POSTURE_BY_REVISION)
-			fputs(" (by revision)", m);
+			fputs(" (by revision)", m.f);
 		else if (s == POSTURE_FIXED && why->ncites > 0)
-			fprintf(m, " (%s)", why->cite[0]->kb);
+			fprintf(m.f, " (%s)", why->cite[0]->kb);
 		sep = ", ";
 	}
 	if (s == POSTURE_NOT_AFFECTED && *sep != '\0')
-		fputs(": such traffic is an attempt", m);
-	text = memory_close(m, &text);
-	line(posture_state_name(s), tone_of(s), text != NULL ? text : "out of memory");
-	free(text);
+		fputs(": such traffic is an attempt", m.f);
+	made_line(&m, posture_state_name(s), tone_of(s));
 }
 
 static void findings(const struct posture_view *v, const struct posture *p)
@@ -212,12 +209,12 @@ static void text_host(const struct posture_view *v, const struct posture *p)
 	out_escape(stdout, fs_str(v->fs, h->file));
 	printf(":%u%s\n", h->line, h->mode == FS_OBSERVE ? ", only observed" : "");
 	line("declared", TONE_PLAIN, p->declared);
-	line("level", TONE_PLAIN, p->level.text);
-	line("last proven", TONE_PLAIN, p->last.text);
-	line("behind", TONE_PLAIN, p->behind.text);
-	line("can install", TONE_PLAIN, p->install.text);
-	lines("inconsistent", p->inconsistent, p->ninconsistent, TONE_BAD);
-	lines("note", p->notes, p->nnotes, TONE_PLAIN);
+	claim_line("level", &p->level, TONE_PLAIN);
+	claim_line("last proven", &p->last, TONE_PLAIN);
+	claim_line("behind", &p->behind, TONE_PLAIN);
+	claim_line("can install", &p->install, TONE_PLAIN);
+	claim_lines("inconsistent", p->inconsistent, p->ninconsistent, TONE_BAD);
+	claim_lines("note", p->notes, p->nnotes, TONE_PLAIN);
 	observed_lines(posture_observed(v, p->host));
 	findings(v, p);
 	putchar('\n');
@@ -228,130 +225,46 @@ static void nothing(const struct posture_view *v)
 	(void)v;
 }
 
+static void first_lines(const struct posture_view *v, const struct posture_total *t)
+{
+	if (t->first == NULL)
+		return;
+	puts("\nopen, reachable and not fully guarded:");
+	for (const struct posture_first *f = t->first; f != NULL; f = f->next) {
+		struct posture_made m;
+
+		if (!posture_made_begin(&m))
+			return;
+		fprintf(m.f, "%s: ", fs_str(v->fs, fs_host(v->fs, f->host)->name));
+		posture_first_text(m.f, f);
+		made_line(&m, "", TONE_PLAIN);
+	}
+}
+
+static void uncertain_lines(const struct posture_total *t)
+{
+	if (t->nuncertain == 0)
+		return;
+	puts("\nuncertain in the servicing table:");
+	for (size_t i = 0; i < t->nuncertain; i++) {
+		const struct servicing_update *u = t->uncertain[i];
+		struct posture_made m;
+
+		if (!posture_made_begin(&m))
+			return;
+		fprintf(m.f, "%s: %s (%s)", u->date, u->note, u->source);
+		made_line(&m, *u->kb != '\0' ? u->kb : u->date, TONE_PLAIN);
+	}
+	if (t->more_uncertain > 0)
+		line("", TONE_PLAIN, "and more: see --format json");
+}
+
 static int text_end(const struct posture_view *v, const struct posture_total *t)
 {
-	(void)v;
 	posture_total_text(stdout, t);
+	first_lines(v, t);
+	uncertain_lines(t);
 	return 0;
 }
 
 const struct posture_format posture_text = { nothing, text_host, text_end };
-
-/* ---- markdown ---- */
-
-/* What a cell, a list or a heading could take for markup leaves escaped. */
-static void md(const char *s)
-{
-	char *safe = out_escaped(s, strlen(s));
-
-	for (const char *c = safe != NULL ? safe : ""; *c != '\0'; c++) {
-		if (strchr("\\`*_[]<>|#~", *c) != NULL)
-			putchar('\\');
-		putchar(*c);
-	}
-	free(safe);
-}
-
-static void md_item(const char *label, const char *text)
-{
-	if (*text == '\0')
-		return;
-	printf("- **%s**: ", label);
-	md(text);
-	putchar('\n');
-}
-
-static void md_observed(const struct observed_host *h)
-{
-	if (h == NULL)
-		return;
-	if (h->n == 0)
-		md_item("Seen", "unknown: no event tells what answers there");
-	for (size_t i = 0; i < h->n; i++) {
-		char *text = sight_text(&h->sight[i]);
-
-		md_item("Seen", text != NULL ? text : "out of memory");
-		free(text);
-	}
-	if (h->more > 0)
-		md_item("Seen", "and more than can be listed: see the event log");
-}
-
-static void md_shield(const struct posture_view *v, const struct posture_finding *f)
-{
-	char *text = NULL;
-	size_t n;
-	FILE *m;
-
-	if (f->state != POSTURE_OPEN && f->state != POSTURE_CANT_TELL)
-		return;
-	m = open_memstream(&text, &n);
-	if (m == NULL)
-		return;
-	posture_shield_text(m, v, f);
-	if (fclose(m) == 0)
-		md(text);
-	free(text);
-}
-
-static void md_row(const struct posture_view *v, const struct posture_finding *f)
-{
-	printf("| %s | ", posture_state_name(f->state));
-	md(f->vuln->id);
-	if (*f->vuln->role != '\0')
-		printf(" (if it is a %s)", f->vuln->role);
-	fputs(" | ", stdout);
-	for (unsigned i = 0; i < f->vuln->ncve; i++)
-		printf("%s%s", i > 0 ? ", " : "", f->vuln->cve[i]);
-	fputs(" | ", stdout);
-	md(f->why.text);
-	fputs(" | ", stdout);
-	md_shield(v, f);
-	fputs(" |\n", stdout);
-}
-
-static void md_host(const struct posture_view *v, const struct posture *p)
-{
-	fputs("\n## ", stdout);
-	md(fs_str(v->fs, fs_host(v->fs, p->host)->name));
-	fputs("\n\n", stdout);
-	md_item("Declared", p->declared);
-	md_item("Level", p->level.text);
-	md_item("Last proven", p->last.text);
-	md_item("Behind", p->behind.text);
-	md_item("Can install", p->install.text);
-	for (size_t i = 0; i < p->ninconsistent; i++)
-		md_item("Inconsistent", p->inconsistent[i].text);
-	for (size_t i = 0; i < p->nnotes; i++)
-		md_item("Note", p->notes[i].text);
-	md_observed(posture_observed(v, p->host));
-	if (p->nfindings == 0)
-		return;
-	fputs("\n| state | vulnerability | CVE | why | against it |\n"
-	      "| --- | --- | --- | --- | --- |\n",
-	    stdout);
-	for (size_t k = 0; k < NSHOWN; k++)
-		for (size_t i = 0; i < p->nfindings; i++)
-			if (p->findings[i].state == shown[k])
-				md_row(v, &p->findings[i]);
-}
-
-static void md_begin(const struct posture_view *v)
-{
-	(void)v;
-	fputs(
-	    "# Patch posture\n\nBy what the inventory proves; what was seen on the wire is "
-	    "evidence, not authentication.\n",
-	    stdout);
-}
-
-static int md_end(const struct posture_view *v, const struct posture_total *t)
-{
-	(void)v;
-	fputs("\n## Summary\n\n```\n", stdout);
-	posture_total_text(stdout, t);
-	fputs("```\n", stdout);
-	return 0;
-}
-
-const struct posture_format posture_markdown = { md_begin, md_host, md_end };

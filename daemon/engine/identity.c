@@ -19,6 +19,9 @@ struct value {
 };
 struct known {
 	uint64_t id, seen_us;
+	uint64_t since_us; /* of `told` */
+	unsigned told;
+	uint64_t name; /* the one told last, 0: none */
 	struct value value[IDENTITY_VALUES];
 };
 
@@ -53,7 +56,7 @@ static uint64_t hash(const struct identities *t, const char *text)
 /* The facts as text.  What a name holds behind a NUL is not compared. */
 struct said {
 	char version[24], native_os[FACT_TEXT], native_lm[FACT_TEXT];
-	char dialect[FACTS_DIALECT_LEN];
+	char dialect[FACTS_DIALECT_LEN], name[FACT_NAME];
 };
 
 static void copy(char *to, size_t size, const struct fact_text *from)
@@ -70,6 +73,8 @@ static void read_facts(const struct smb_facts *f, struct said *ret)
 	copy(ret->native_os, sizeof(ret->native_os), &f->native_os);
 	copy(ret->native_lm, sizeof(ret->native_lm), &f->native_lm);
 	facts_dialect(f, ret->dialect);
+	snprintf(ret->name, sizeof(ret->name), "%.*s", f->ntlm.nb_computer.len,
+	    (const char *)f->ntlm.nb_computer.b);
 }
 
 static enum posture_seen compare(
@@ -98,7 +103,7 @@ static struct known *known_of(struct identities *t, const char *host, uint64_t m
 		if (set[i].seen_us < old->seen_us)
 			old = &set[i];
 	}
-	*old = (struct known){ .id = id, .seen_us = mono_us };
+	*old = (struct known){ .id = id, .seen_us = mono_us, .since_us = mono_us };
 	return old;
 }
 
@@ -140,6 +145,37 @@ static void known_key(const struct fs *fs, uint32_t host, char *buf, size_t size
 	    h->build);
 }
 
+static void append(struct identity *to, const char *text)
+{
+	size_t n = strlen(to->text);
+
+	snprintf(to->text + n, sizeof(to->text) - n, "; %s", text);
+}
+
+static bool is_renamed(const struct identities *t, struct known *k, const char *name)
+{
+	uint64_t was = k->name;
+
+	if (!name[0])
+		return false;
+	k->name = hash(t, name);
+	return was != 0 && was != k->name;
+}
+
+/* Whether one more may be told of the host; the last one says that it is. */
+static bool may_tell(struct known *k, uint64_t mono_us, struct identity *found)
+{
+	if (mono_us - k->since_us >= IDENTITY_AGAIN_US) {
+		k->since_us = mono_us;
+		k->told = 0;
+	}
+	if (k->told >= IDENTITY_TOLD_MAX)
+		return false;
+	if (++k->told == IDENTITY_TOLD_MAX)
+		append(found, "it says too much: no more of it is told for a day");
+	return true;
+}
+
 bool identity_note(struct identities *t, const struct fs *fs,
     const struct msg_sighting *s, uint64_t mono_us, struct identity *ret)
 {
@@ -164,7 +200,11 @@ bool identity_note(struct identities *t, const struct fs *fs,
 	new = is_new(t, k, "os", said.native_os, mono_us) || new;
 	new = is_new(t, k, "lm", said.native_lm, mono_us) || new;
 	new = is_new(t, k, "smb", said.dialect, mono_us) || new;
-	if (new)
-		*ret = found;
-	return new;
+	new = is_new(t, k, "name", said.name, mono_us) || new;
+	if (is_renamed(t, k, said.name))
+		append(&found, "by another name than before");
+	if (!new || !may_tell(k, mono_us, &found))
+		return false;
+	*ret = found;
+	return true;
 }

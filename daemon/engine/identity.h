@@ -12,12 +12,14 @@
 
 struct fs;
 
-/* What a server tells before anybody logged on: the version in the NTLM challenge (MS-NLMP
- * 2.2.2.10), the native OS and LAN manager of SMB1 (MS-CIFS 2.2.4.53.2), the dialect it
- * chose.  Evidence: a forger can say the same, and a proxy answers for itself.  Each
- * value is told once a host and IDENTITY_AGAIN_US; of a host the last IDENTITY_VALUES
- * are remembered, of IDENTITY_HOSTS hosts.  Times are monotonic. */
-enum { IDENTITY_HOSTS = 4096, IDENTITY_VALUES = 8, IDENTITY_TEXT = 192 };
+/* What a server tells before anybody logged on: version and computer name in the NTLM
+ * challenge (MS-NLMP 2.2.2.10, 2.2.2.1), the native OS and LAN manager of SMB1 (MS-CIFS
+ * 2.2.4.53.2), the dialect it chose.  Evidence: a forger can say the same, and a proxy
+ * answers for itself.  Each value is told once a host and IDENTITY_AGAIN_US, and no more
+ * than IDENTITY_TOLD_MAX times in it of one host, whatever it says; of a host the last
+ * IDENTITY_VALUES are remembered, of IDENTITY_HOSTS hosts.  Times are monotonic. */
+enum { IDENTITY_HOSTS = 4096, IDENTITY_VALUES = 16, IDENTITY_TOLD_MAX = 32,
+	IDENTITY_TEXT = 192 };
 #define IDENTITY_AGAIN_US (UINT64_C(86400) * 1000000)
 
 struct identities;

@@ -47,22 +47,40 @@ enum posture_install {
 	POSTURE_INSTALL_IT_DID, /* it is not, but one of them is installed */
 };
 
-/* A guard of the host that stands against a vulnerability. */
+/* A guard of the host that is made against a vulnerability. */
 struct posture_guard {
 	uint32_t guard; /* FS_GUARDS */
-	uint8_t action; /* fs_guard_action; FS_GUARD_ALERT also where the host is only
-			 * observed, or the guard is one of the sensor's */
+	uint8_t
+	    action; /* fs_guard_action at the time asked for; FS_GUARD_ALERT also where
+		     * the host is only observed, or the guard is one of the sensor's */
+	uint8_t then;          /* fs_guard_action from `until` on */
+	bool leaves_out;       /* some of the sources that reach it are exceptions */
+	struct fs_span except; /* FS_RANGES: exceptions in force */
+	int64_t until;         /* when the host's own setting ends, or FS_FOREVER */
+};
+
+/* What all of that comes to. */
+enum posture_against {
+	POSTURE_CLOSED,  /* nobody reaches it */
+	POSTURE_GUARDED, /* what is known of it is dropped, whoever sends it */
+	POSTURE_PARTLY,  /* not from everybody, or not all of it */
+	POSTURE_NOTHING, /* also where it is only reported */
+	POSTURE_NAGAINST
 };
 
 /* What stands against a vulnerability in the policy, at the time asked for. */
 struct posture_shield {
 	struct posture_guard *guards;
-	uint32_t *rules; /* FS_RULES: inbound ones by which it is reachable, by id */
+	uint32_t *rules; /* FS_RULES: inbound ones by which it is reachable, by id; also
+			  * those whose schedule is not open just now */
 	struct netrange *sources; /* of those rules, sorted, disjoint */
 	size_t nguards, nrules, nsources;
+	uint32_t grant; /* FS_JITS: what `cordon grant` may open it by, or FS_NONE */
+	enum posture_against level;
 	uint8_t
 	    require;   /* demanded by all those rules, of what helps; fs_require_bit */
 	bool observed; /* the host is only observed: nothing is denied */
+	bool beside;   /* reachable by a port whose protocol no guard knows */
 	bool unreachable; /* no rule, and enforced */
 };
 
@@ -89,7 +107,8 @@ struct posture {
 	struct posture_finding
 	    *findings; /* one a vulnerability of the table; judged only */
 	size_t nfindings;
-	size_t states[POSTURE_NSTATES]; /* findings by state */
+	size_t states[POSTURE_NSTATES];                    /* findings by state */
+	size_t against[POSTURE_NSTATES][POSTURE_NAGAINST]; /* the same by level */
 };
 
 /* Judge one declared host at second `at` (for rules and guards that end, and ends of
@@ -101,6 +120,7 @@ void posture_free(struct posture *p);
 const char *posture_state_name(
     enum posture_state s);                       /* "fixed", "open", "can't tell" … */
 const char *posture_by_name(enum posture_by by); /* "rollup" …, "" for nothing */
+const char *posture_against_name(enum posture_against a); /* "closed", "guarded" … */
 
 /* ---- what the wire says ---- */
 

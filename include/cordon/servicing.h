@@ -65,10 +65,18 @@ struct servicing_vuln {
 	bool in_rollups; /* every rollup from the month of the fix on holds it */
 };
 
+/* Updates of another system that an inventory may name by mistake. */
+struct servicing_other {
+	const char *product, *source; /* "Windows Server 2008 R2 or Windows 7" */
+	const char *const *kb;
+	size_t nkb;
+};
+
 struct servicing {
 	const struct servicing_update *updates; /* by date */
 	const struct servicing_vuln *vulns;     /* in the order of the file */
-	size_t nupdates, nvulns;
+	const struct servicing_other *others;
+	size_t nupdates, nvulns, nothers;
 };
 
 /* The table that ships with the program.  0: servicing_free() it; -1: *ret untouched
@@ -77,11 +85,22 @@ int servicing_shipped(struct servicing **ret, char *why, size_t size);
 /* The same from two texts: servicing.yaml and cves.yaml. */
 int servicing_parse(const char *updates, size_t updates_len, const char *cves,
     size_t cves_len, struct servicing **ret, char *why, size_t size);
+/* Add other-systems.yaml to a table, once; -1: why says why not. */
+int servicing_parse_others(
+    struct servicing *t, const char *text, size_t len, char *why, size_t size);
 void servicing_free(struct servicing *t);
 
 /* The row of an update ("KB4474419"), or NULL. */
 const struct servicing_update *servicing_find(
     const struct servicing *t, const char *kb);
+
+/* Whose update it is, of systems that are not ours; or NULL. */
+const struct servicing_other *servicing_of_other(
+    const struct servicing *t, const char *kb);
+
+/* Updates whose numbers a slip of the finger makes of kb; their number, at most max. */
+size_t servicing_near(const struct servicing *t, const char *kb,
+    const struct servicing_update **ret, size_t max);
 
 const char *servicing_kind_name(enum servicing_kind k);           /* "security-only" */
 const char *servicing_programme_name(enum servicing_programme p); /* "azure" */

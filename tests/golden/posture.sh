@@ -37,39 +37,8 @@ run_case() {
 			diff -u "$dir/$file" "$work/$file" >&2 || fail "$name/$file differs"
 		fi
 	done
-	# The JSON by its manual: the keys, a source for each row, totals that add up.
-	python3 -c '
-import json, sys
-from collections import Counter
-rows = [json.loads(l) for l in open(sys.argv[1], encoding="utf-8")]
-hosts, total = rows[:-1], rows[-1]
-assert total["event_type"] == "summary" and total["hosts"] == len(hosts) > 0
-claim = {"text", "cites"}
-cite = {"date", "kb", "kind", "build", "revision", "uncertain", "note", "source"}
-
-def check(c):
-    assert claim <= set(c) and isinstance(c["text"], str), c
-    for row in c["cites"]:
-        assert set(row) == cite and row["source"], row
-
-states = Counter()
-for h in hosts:
-    assert h["status"] in ("judged", "not stated", "not covered")
-    check(h["level"])
-    if h["status"] != "judged":
-        continue
-    for c in [h["last_proven"], h["behind"], h["can_install"], *h["inconsistent"], *h["notes"]]:
-        check(c)
-    assert h["can_install"]["from_july_2019"] in ("yes", "no", "it did")
-    for v in h["vulnerabilities"]:
-        check(v["why"])
-        states[v["state"]] += 1
-        assert v["source"] and v["cve"]
-        assert (v["compensation"] is None) == (v["state"] == "fixed")
-        assert v["state"] not in ("fixed", "open") or v["why"]["cites"]
-for key, state in (("open", "open"), ("cannot_tell", "can\x27t tell"), ("fixed", "fixed"),
-                   ("not_affected", "not affected")):
-    assert total[key] == states[state], key' "$work/posture.jsonl" || fail "$name: JSON"
+	/usr/bin/python3 "$here/../posture_check.py" "$here/../../../daemon/cli/posture.schema.json" \
+		"$work" >&2 || fail "$name: the formats"
 	# Nothing of the wire reaches the terminal as it came.
 	! LC_ALL=C grep -q "$(printf '[\001-\010\013-\037]')" "$work/posture.txt" "$work/posture.md" ||
 		fail "$name: a control character"
@@ -104,11 +73,35 @@ assert total["events_malformed"] == 6 and total["events_used"] == 1001, total' "
 		fail "hostile: JSON"
 }
 
+# Rotated logs: a folder of plain and packed files, in whatever order, says what one file does.
+rotated() {
+	mkdir -p "$work/logs"
+	head -n 5 "$here/changes/events.jsonl" >"$work/logs/events.jsonl"
+	sed -n 6,12p "$here/changes/events.jsonl" | gzip >"$work/logs/events.jsonl-20260501.gz"
+	sed -n '13,$p' "$here/changes/events.jsonl" >"$work/logs/events.jsonl.1"
+	echo 'no log' >"$work/logs/README"
+	mkfifo "$work/logs/waits.jsonl" && mkdir "$work/logs/folder.jsonl"
+	set -- "$here/changes/policy" --at 2026-06-01 --format text --observed
+	"$cordon" posture "$@" "$here/changes/events.jsonl" >"$work/one" 2>/dev/null
+	"$cordon" posture "$@" "$work/logs" >"$work/many" 2>/dev/null || fail "rotated: exit $?"
+	diff -u "$work/one" "$work/many" >&2 || fail "rotated: another posture"
+	gzip -c "$here/changes/events.jsonl" | "$cordon" posture "$@" - >"$work/many" 2>/dev/null
+	cmp -s "$work/one" "$work/many" || fail "packed, from standard input: another posture"
+	# What of a packed file is there is used, and what is not is said.
+	gzip -c "$here/changes/events.jsonl" | head -c 200 >"$work/logs/events.jsonl.2.gz"
+	"$cordon" posture "$@" "$work/logs" >"$work/many" 2>"$work/err" || fail "broken: exit $?"
+	grep -q 'packed file is damaged' "$work/err" || fail "broken: nothing is said"
+	mkdir "$work/empty"
+	"$cordon" posture "$@" "$work/empty" >"$work/out" 2>"$work/err"
+	[ $? = 2 ] && grep -q 'no file with' "$work/err" || fail "a folder without logs: not exit 2"
+}
+
 [ $# -gt 0 ] || set -- $(ls "$here")
 for c; do
 	run_case "$c"
 done
 hostile
+rotated
 "$cordon" posture "$here/seen/policy" --observed "$work/none" >"$work/out" 2>"$work/err"
 [ $? = 2 ] && [ ! -s "$work/out" ] || fail "a log that is not there: not exit 2"
 [ $cases -gt 0 ] || fail "no case ran"

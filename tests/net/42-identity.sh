@@ -72,6 +72,11 @@ cases real $run
 real=$?
 [ $real = 0 ] || [ $real = 77 ] || fail "captures of others"
 
+# ---- what a host says of itself shuts nobody out ----
+cordon block --list --format json >$run/blocks || fail "blocks are not listed"
+[ -s $run/blocks ] && fail "a block: $(cat $run/blocks)"
+grep -q '"kind": *"blocked"' $events && fail "a block in the log"
+
 # ---- the log is valid, and posture reads it ----
 /usr/bin/python3 "$here/../lib/events-check.py" "$here/../../daemon/engine/events.schema.json" \
 	$events --expect identity

@@ -466,6 +466,16 @@ def posture(cordon, policy, run):
                                     s["ntlm_version"] == build and s["native_os"] == native
                                     for s in seen["sightings"]), (note, build, seen))
             check.ok(case.host, "%s: %s" % (reason, note) in part, (note, part))
+    # These are copies of one machine as far as the wire tells: the captures hold one name.
+    names = collections.Counter(s["nb_computer"] for r in by_host.values()
+                                for s in (r["observed"] or {}).get("sightings", ()) if not s["past"])
+    shared = [n for n, count in names.items() if n and count > 1]
+    check.ok("names", shared, names)
+    for host, row in by_host.items():
+        seen = row["observed"]
+        mine = {s["nb_computer"] for s in seen["sightings"] if not s["past"]}
+        if mine & set(shared):
+            check.ok(host, any("answers by the name of" in n for n in seen["notes"]), seen)
     print("posture: %d hosts, %d checks, %d failed" % (len(by_host), check.done, check.bad))
     return 1 if check.bad or not by_host else 0
 

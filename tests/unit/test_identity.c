@@ -144,6 +144,97 @@ static void once(void **state)
 	identities_free(t);
 }
 
+static void named(struct msg_sighting *s, const char *text)
+{
+	s->facts.smb.ntlm.nb_computer.len = (uint8_t)strlen(text);
+	memcpy(s->facts.smb.ntlm.nb_computer.b, text, strlen(text));
+}
+
+/* Another machine of the same build at the address: told, by what the names show. */
+static void names(void **state)
+{
+	struct msg_sighting a = seen(), b = seen();
+	struct identities *t = identities_new();
+	struct fs *fs = declared("windows-server-2008-sp2", 6003);
+	struct identity found;
+
+	(void)state;
+	ntlm(&a, 6, 0, 6003);
+	ntlm(&b, 6, 0, 6003);
+	named(&a, "XRAY1");
+	named(&b, "XRAY2");
+	assert_true(identity_note(t, fs, &a, 1000, &found));
+	assert_null(strstr(found.text, "another name"));
+	assert_false(identity_note(t, fs, &a, 2000, &found));
+	assert_true(identity_note(t, fs, &b, 3000, &found));
+	assert_int_equal(found.verdict, POSTURE_SEEN_AGREES);
+	assert_non_null(strstr(found.text, "by another name than before"));
+	assert_null(strstr(found.text, "XRAY"));
+	assert_false(identity_note(t, fs, &a, 4000, &found)); /* in turn */
+	assert_false(identity_note(t, fs, &b, 5000, &found));
+	/* a day later each once more, and nothing was renamed by the day alone */
+	assert_true(identity_note(t, fs, &b, 6000 + DAY, &found));
+	assert_null(strstr(found.text, "another name"));
+	free(fs);
+	identities_free(t);
+}
+
+/* Three machines behind one address, each with four values: told once each. */
+static void balanced(void **state)
+{
+	struct identities *t = identities_new();
+	struct fs *fs = declared("windows-server-2008-sp2", 6003);
+	unsigned told = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 3000; i++) {
+		struct msg_sighting s = seen();
+		char os[64], name[16];
+		struct identity found;
+
+		ntlm(&s, 6, 0, (uint16_t)(6001 + i % 3));
+		snprintf(os, sizeof(os), "Windows Server (R) 2008 Standard %u", 6001 + i % 3);
+		snprintf(name, sizeof(name), "NODE%u", i % 3);
+		native_os(&s, os);
+		named(&s, name);
+		told += identity_note(t, fs, &s, 1000 + i, &found);
+	}
+	assert_int_equal(told, 3);
+	free(fs);
+	identities_free(t);
+}
+
+/* A host that says something else each time is told of so often a day, and no more. */
+static void talkative(void **state)
+{
+	struct identities *t = identities_new();
+	struct fs *fs = declared("windows-server-2008-sp2", 6003);
+
+	(void)state;
+	for (unsigned day = 0; day < 2; day++) {
+		unsigned told = 0;
+		bool last_said = false;
+
+		for (unsigned i = 0; i < 1000; i++) {
+			struct msg_sighting s = seen();
+			struct identity found;
+			char os[64];
+
+			snprintf(os, sizeof(os), "Windows Server (R) 2008 Standard 6003 %u-%u",
+			    day, i);
+			native_os(&s, os);
+			if (!identity_note(t, fs, &s, 1000 + i + day * DAY, &found))
+				continue;
+			told++;
+			last_said = strstr(found.text, "no more of it is told") != NULL;
+		}
+		assert_int_equal(told, IDENTITY_TOLD_MAX);
+		assert_true(last_said);
+	}
+	free(fs);
+	identities_free(t);
+}
+
 /* ---- flows of observed hosts ---- */
 
 static struct watch_flow flow(unsigned peer, uint16_t port)
@@ -236,6 +327,9 @@ int main(void)
 		cmocka_unit_test(verdicts),
 		cmocka_unit_test(no_foreign_text),
 		cmocka_unit_test(once),
+		cmocka_unit_test(names),
+		cmocka_unit_test(balanced),
+		cmocka_unit_test(talkative),
 		cmocka_unit_test(flows_add_up),
 		cmocka_unit_test(flows_are_bounded),
 	};
