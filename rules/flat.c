@@ -47,6 +47,28 @@ void flat_free(struct flat *f)
 	memset(f, 0, sizeof(*f));
 }
 
+static void resize(struct flat *f, struct flat_table *t, size_t cap)
+{
+	char *at = cap > FLAT_BYTES_MAX / t->elem ? NULL
+						  : reallocarray(t->at, cap, t->elem);
+
+	if (at == NULL) {
+		f->failed = true;
+		return;
+	}
+	arena_advise(at, cap * t->elem);
+	t->at = at;
+	t->cap = cap;
+}
+
+void flat_reserve(struct flat *f, size_t table, size_t n)
+{
+	struct flat_table *t = &f->t[table];
+
+	if (!f->failed && t->count + n > t->cap)
+		resize(f, t, t->count + n);
+}
+
 uint32_t flat_add(struct flat *f, size_t table, const void *data, size_t n)
 {
 	struct flat_table *t = &f->t[table];
@@ -56,19 +78,12 @@ uint32_t flat_add(struct flat *f, size_t table, const void *data, size_t n)
 		return 0;
 	if (need > t->cap) {
 		size_t cap = t->cap == 0 ? 64 : t->cap * 2;
-		char *at;
 
 		while (cap < need)
 			cap *= 2;
-		at = cap > FLAT_BYTES_MAX / t->elem ? NULL
-						    : reallocarray(t->at, cap, t->elem);
-		if (at == NULL) {
-			f->failed = true;
+		resize(f, t, cap);
+		if (f->failed)
 			return 0;
-		}
-		arena_advise(at, cap * t->elem);
-		t->at = at;
-		t->cap = cap;
 	}
 	if (data != NULL)
 		memcpy(t->at + t->count * t->elem, data, n * t->elem);

@@ -32,6 +32,8 @@ void flat_free(struct flat *f);
 /* Append n elements (zeroed where data is NULL); index of the first. */
 uint32_t flat_add(struct flat *f, size_t table, const void *data, size_t n);
 uint32_t flat_str(struct flat *f, const char *s);
+/* Room for n more elements and not for one more than that. */
+void flat_reserve(struct flat *f, size_t table, size_t n);
 static inline void *flat_at(const struct flat *f, size_t table, size_t i)
 {
 	return f->t[table].at + i * f->t[table].elem;

@@ -36,6 +36,15 @@ static int64_t next_transition(const struct fs *fs, int64_t t)
 	    FS_AT(fs, FS_TRANSITIONS, struct fs_transition, n)->at;
 }
 
+/* What the clock on the wall shows.  No day is asked for beyond some 10^8 years, so that
+ * whatever time a caller has can be reckoned with. */
+static int64_t local_of(int64_t t, int32_t offset_s)
+{
+	const int64_t most = (int64_t)1 << 52;
+
+	return (t < -most ? -most : t > most ? most : t) + offset_s;
+}
+
 static int64_t day_of(int64_t local)
 {
 	return local >= 0 ? local / DAY : -((DAY - 1 - local) / DAY);
@@ -49,7 +58,7 @@ static unsigned weekday_of(int64_t day)
 
 static bool schedule_on(const struct fs *fs, const struct fs_schedule *s, int64_t t)
 {
-	int64_t local = t + offset_at(fs, t), today = day_of(local);
+	int64_t local = local_of(t, offset_at(fs, t)), today = day_of(local);
 
 	for (uint32_t i = 0; i < s->windows.count; i++) {
 		const struct fs_window *w =
@@ -72,7 +81,7 @@ static bool schedule_on(const struct fs *fs, const struct fs_schedule *s, int64_
 static int64_t next_edge(const struct fs *fs, const struct fs_schedule *s, int64_t t)
 {
 	int32_t off = offset_at(fs, t);
-	int64_t best = next_transition(fs, t), today = day_of(t + off);
+	int64_t best = next_transition(fs, t), today = day_of(local_of(t, off));
 
 	for (uint32_t i = 0; i < s->windows.count; i++) {
 		const struct fs_window *w =

@@ -106,7 +106,9 @@ static bool hosts_ok(const struct fs *fs)
 	return true;
 }
 
-static bool rules_ok(const struct fs *fs)
+enum { BREATH_RULES = 10000 }; /* most of the time goes there */
+
+static bool rules_ok(const struct fs *fs, void (*breathe)(void *arg), void *arg)
 {
 	for (uint32_t i = 0; i < fs->table[FS_RULES].count; i++) {
 		const struct fs_rule *r = fs_rule(fs, i);
@@ -118,6 +120,8 @@ static bool rules_ok(const struct fs *fs)
 		    !span_in(fs, FS_SERVICES, r->services.first, r->services.count) ||
 		    !ranges_ok(fs, r->peers))
 			return false;
+		if (breathe != NULL && (i + 1) % BREATH_RULES == 0)
+			breathe(arg);
 	}
 	return true;
 }
@@ -235,7 +239,15 @@ static bool settings_ok(const struct fs *fs)
 	    s->block_scope <= FS_SCOPE_ALL;
 }
 
+static bool (*const checks[])(const struct fs *fs) = { every_range_ok, words_ok, places_ok,
+	hosts_ok, services_ok, times_ok, guards_ok, settings_ok };
+
 bool fs_valid(const void *buf, size_t len)
+{
+	return fs_valid_calmly(buf, len, NULL, NULL);
+}
+
+bool fs_valid_calmly(const void *buf, size_t len, void (*breathe)(void *arg), void *arg)
 {
 	const struct fs *fs = buf;
 
@@ -244,7 +256,11 @@ bool fs_valid(const void *buf, size_t len)
 		return false;
 	if (!flat_valid(&fs->table[0].off, fs_elem_size, FS_NTABLES, sizeof(*fs), buf, len))
 		return false;
-	return every_range_ok(fs) && words_ok(fs) && places_ok(fs) && hosts_ok(fs) &&
-	    rules_ok(fs) && services_ok(fs) && times_ok(fs) && guards_ok(fs) &&
-	    settings_ok(fs);
+	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
+		if (!checks[i](fs))
+			return false;
+		if (breathe != NULL)
+			breathe(arg);
+	}
+	return rules_ok(fs, breathe, arg);
 }

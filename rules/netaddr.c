@@ -177,16 +177,22 @@ int netrange_parse(const char *s, struct netrange *ret, const char **ret_why)
 
 int netrange_prefixlen(const struct netrange *r)
 {
-	unsigned bits = (unsigned)netaddr_size(&r->lo) * 8, len = 0;
-	struct netrange p;
+	size_t size = netaddr_size(&r->lo), i = 0;
+	unsigned host;
 
-	while (len < bits &&
-	       ((r->lo.b[len / 8] ^ r->hi.b[len / 8]) & (0x80 >> (len % 8))) == 0)
-		len++;
-	p = netrange_of_prefix(&r->lo, len);
-	if (netaddr_cmp(&p.lo, &r->lo) != 0 || netaddr_cmp(&p.hi, &r->hi) != 0)
+	while (i < size && r->lo.b[i] == r->hi.b[i])
+		i++;
+	if (i == size)
+		return (int)size * 8;
+	/* the first byte that differs: 0s in the one, 1s in the other, to its end */
+	host = (unsigned)(r->lo.b[i] ^ r->hi.b[i]);
+	if ((host & (host + 1)) != 0 || (r->lo.b[i] & host) != 0)
 		return -1;
-	return (int)len;
+	for (size_t k = i + 1; k < size; k++) {
+		if (r->lo.b[k] != 0 || r->hi.b[k] != 0xff)
+			return -1;
+	}
+	return (int)(i * 8) + __builtin_clz(host) - 24;
 }
 
 const char *netrange_format(const struct netrange *r, char buf[static NETRANGE_STRLEN])
@@ -271,17 +277,17 @@ bool netranges_have(const struct netrange *r, size_t n, const struct netaddr *a)
 
 bool netrange_pop_prefix(struct netrange *r, struct netrange *ret_prefix)
 {
-	unsigned bits = (unsigned)netaddr_size(&r->lo) * 8, len = bits;
 	struct netrange p = { r->lo, r->lo };
 
-	while (len > 0) {
-		struct netrange wider = netrange_of_prefix(&r->lo, len - 1);
+	/* One bit shorter as long as it starts here and ends within. */
+	for (unsigned len = (unsigned)netaddr_size(&r->lo) * 8; len > 0; len--) {
+		uint8_t bit = (uint8_t)(0x80 >> (len - 1) % 8);
+		struct netaddr wider = p.hi;
 
-		if (netaddr_cmp(&wider.lo, &r->lo) != 0 ||
-		    netaddr_cmp(&wider.hi, &r->hi) > 0)
+		wider.b[(len - 1) / 8] |= bit;
+		if ((r->lo.b[(len - 1) / 8] & bit) != 0 || netaddr_cmp(&wider, &r->hi) > 0)
 			break;
-		p = wider;
-		len--;
+		p.hi = wider;
 	}
 	*ret_prefix = p;
 	if (netaddr_cmp(&p.hi, &r->hi) == 0)

@@ -53,8 +53,11 @@ static bool text_ok(const struct ruleset *rs, uint32_t i)
 	return true;
 }
 
+/* What takes a millisecond at most. */
+enum { BREATH_TEXT = 1 << 18, BREATH_ELEMS = 20000 };
+
 /* Whether all texts are fine, so that each of them is. */
-static bool all_texts_ok(const struct ruleset *rs)
+static bool all_texts_ok(const struct ruleset *rs, void (*breathe)(void *arg), void *arg)
 {
 	const char *s = rs_str(rs, 0);
 	uint32_t run = 0;
@@ -64,6 +67,8 @@ static bool all_texts_ok(const struct ruleset *rs)
 		if (run > COMMENT_MAX ||
 		    (run > 0 && (!isprint((unsigned char)s[i]) || s[i] == '"' || s[i] == '\\')))
 			return false;
+		if (breathe != NULL && (i + 1) % BREATH_TEXT == 0)
+			breathe(arg);
 	}
 	return true;
 }
@@ -295,7 +300,13 @@ static bool chains_ok(const struct ruleset *rs)
 
 bool ruleset_valid(const void *buf, size_t len)
 {
+	return ruleset_valid_calmly(buf, len, NULL, NULL);
+}
+
+bool ruleset_valid_calmly(const void *buf, size_t len, void (*breathe)(void *arg), void *arg)
+{
 	const struct ruleset *rs = buf;
+	uint32_t since = 0;
 	bool texts;
 
 	if (len < sizeof(*rs) || memcmp(rs->magic, "cordonrs", 8) != 0 ||
@@ -304,12 +315,18 @@ bool ruleset_valid(const void *buf, size_t len)
 	if (!flat_valid(&rs->table[0].off, rs_elem_size, RS_NTABLES, sizeof(*rs), buf, len) ||
 	    !spans_ok(rs))
 		return false;
-	texts = all_texts_ok(rs);
+	texts = all_texts_ok(rs, breathe, arg);
 	for (uint32_t i = 0; i < rs->table[RS_COUNTERS].count; i++)
 		if (!name_ok(rs, *RS_AT(rs, RS_COUNTERS, uint32_t, i)))
 			return false;
-	for (uint32_t i = 0; i < rs->table[RS_SETS].count; i++)
+	for (uint32_t i = 0; i < rs->table[RS_SETS].count; i++) {
 		if (!set_ok(rs, rs_set(rs, i), texts))
 			return false;
+		since += rs_set(rs, i)->elems.count;
+		if (breathe != NULL && since >= BREATH_ELEMS) {
+			breathe(arg);
+			since = 0;
+		}
+	}
 	return chains_ok(rs) && depths_ok(rs);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "rules/flat.h"
+#include "rules/rs_elems.h"
 #include "rules/rs_tables.h"
 
 const size_t rs_elem_size[RS_NTABLES] = {
@@ -21,12 +22,6 @@ const size_t rs_elem_size[RS_NTABLES] = {
 
 enum { SIZE_FROM = 1024 };
 
-/* An element while building: knows its set, to be sorted by it. */
-struct pending {
-	uint32_t set;
-	struct rs_elem e;
-};
-
 /* Objects by name: an open hash.  Names are interned, so a string's offset is a name.
  */
 struct by_name {
@@ -38,10 +33,8 @@ struct by_name {
 
 struct rs_builder {
 	struct flat flat;
-	struct pending *pending;
-	size_t npending, cap;
-	char *keys;     /* in their final order; bytes: */
-	uint32_t nkeys;
+	struct rs_elems *elems; /* of each set */
+	size_t elems_cap;
 	struct by_name chains, sets;
 };
 
@@ -107,8 +100,9 @@ void rsb_free(struct rs_builder *b)
 	if (b == NULL)
 		return;
 	flat_free(&b->flat);
-	free(b->pending);
-	free(b->keys);
+	for (size_t i = 0; i < b->elems_cap; i++)
+		rs_elems_free(&b->elems[i]);
+	free(b->elems);
 	free(b->chains.slot);
 	free(b->sets.slot);
 	free(b);
@@ -190,6 +184,24 @@ uint32_t rsb_counter(struct rs_builder *b, const char *name)
 	return flat_add(&b->flat, RS_COUNTERS, &s, 1);
 }
 
+/* Room for the elements of the set that was added last. */
+static void elems_room(struct rs_builder *b, uint32_t set, const struct rs_set *s)
+{
+	if (set >= b->elems_cap) {
+		size_t cap = b->elems_cap == 0 ? 64 : b->elems_cap * 2;
+		struct rs_elems *more = reallocarray(b->elems, cap, sizeof(*more));
+
+		if (more == NULL) {
+			b->flat.failed = true;
+			return;
+		}
+		memset(more + b->elems_cap, 0, (cap - b->elems_cap) * sizeof(*more));
+		b->elems = more;
+		b->elems_cap = cap;
+	}
+	rs_elems_init(&b->elems[set], s->key_len, s->interval);
+}
+
 uint32_t rsb_set(struct rs_builder *b, const char *name, const struct rs_set *set)
 {
 	struct rs_set s;
@@ -203,38 +215,23 @@ uint32_t rsb_set(struct rs_builder *b, const char *name, const struct rs_set *se
 		s.key_len = (uint8_t)(s.key_len + rs_type_len(s.key[k]));
 	i = flat_add(&b->flat, RS_SETS, &s, 1);
 	remember(b, &b->sets, s.name, i);
+	elems_room(b, i, &s);
 	return i;
 }
 
 void rsb_elem(struct rs_builder *b, uint32_t set, const void *key, const void *key_end,
     enum rs_go go, uint32_t chain, const char *comment)
 {
-	size_t len;
-	struct pending *p;
+	struct rs_elem e;
 
 	if (b->flat.failed)
 		return;
-	if (b->npending == b->cap) {
-		size_t cap = b->cap == 0 ? 256 : b->cap * 2;
-		struct pending *more = reallocarray(b->pending, cap, sizeof(*more));
-
-		if (more == NULL) {
-			b->flat.failed = true;
-			return;
-		}
-		b->pending = more;
-		b->cap = cap;
-	}
-	len = ((struct rs_set *)flat_at(&b->flat, RS_SETS, set))->key_len;
-	p = &b->pending[b->npending++];
-	memset(p, 0, sizeof(*p));
-	p->set = set;
-	p->e.key = flat_add(&b->flat, RS_KEYS, key, len);
-	if (key_end != NULL)
-		flat_add(&b->flat, RS_KEYS, key_end, len);
-	p->e.chain = chain;
-	p->e.go = (uint8_t)go;
-	p->e.comment = flat_str(&b->flat, comment);
+	memset(&e, 0, sizeof(e));
+	e.chain = chain;
+	e.go = (uint8_t)go;
+	e.comment = flat_str(&b->flat, comment);
+	if (rs_elems_add(&b->elems[set], &e, key, key_end) == -1)
+		b->flat.failed = true;
 }
 
 uint32_t rsb_chain(struct rs_builder *b, const char *name, const struct rs_chain *c)
@@ -282,59 +279,6 @@ void rsb_op(struct rs_builder *b, const struct rs_op *op)
 
 /* ---- finishing ---- */
 
-/* Sorted in place of the elements: most comparisons end in the bytes that stand here,
- * the first that are not the same in all keys of the set.  By age where keys are equal,
- * so that the order hangs on no libc. */
-struct order {
-	uint64_t head[2]; /* big endian */
-	const uint8_t *key;
-	uint32_t index, len;
-};
-
-static int by_key(const void *x, const void *y)
-{
-	const struct order *a = x, *b = y;
-	int c;
-
-	for (int i = 0; i < 2; i++)
-		if (a->head[i] != b->head[i])
-			return a->head[i] < b->head[i] ? -1 : 1;
-	c = memcmp(a->key, b->key, a->len);
-	return c != 0 ? c : (a->index > b->index) - (a->index < b->index);
-}
-
-static bool is_same_key(const struct order *a, const struct order *b)
-{
-	return a->head[0] == b->head[0] && a->head[1] == b->head[1] &&
-	       memcmp(a->key, b->key, a->len) == 0;
-}
-
-static uint64_t head_of(const uint8_t *key, size_t at, size_t len)
-{
-	uint64_t v = 0;
-
-	for (size_t i = at; i < at + sizeof(v); i++)
-		v = v << 8 | (i < len ? key[i] : 0);
-	return v;
-}
-
-static void set_heads(struct order *o, size_t n)
-{
-	size_t same = n > 0 ? o[0].len : 0;
-
-	for (size_t i = 1; i < n; i++) {
-		size_t k = 0;
-
-		while (k < same && o[i].key[k] == o[0].key[k])
-			k++;
-		same = k;
-	}
-	for (size_t i = 0; i < n; i++) {
-		o[i].head[0] = head_of(o[i].key, same, o[i].len);
-		o[i].head[1] = head_of(o[i].key, same + 8, o[i].len);
-	}
-}
-
 /* first[i] becomes where the things of owner i start, first[n] their number: things
  * of one owner stay in the order in which they came. */
 static void starts(uint32_t *first, size_t n)
@@ -365,73 +309,26 @@ static void size_sets(struct rs_builder *b)
 	}
 }
 
-/* The key at `at` behind those of the elements before: who reads elements in order reads
- * keys in order. */
-static uint32_t lay_key(struct rs_builder *b, uint32_t at, const struct rs_set *s)
-{
-	size_t len = (size_t)s->key_len * (s->interval ? 2 : 1);
-	uint32_t to = b->nkeys;
-
-	memcpy(b->keys + to, (const char *)flat_at(&b->flat, RS_KEYS, at), len);
-	b->nkeys += (uint32_t)len;
-	return to;
-}
-
-/* One set's elements, in the order of their keys. */
-static void lay_set(struct rs_builder *b, uint32_t set, struct order *o, size_t n)
-{
-	bool sorted = true;
-
-	set_heads(o, n);
-	for (size_t i = 1; i < n && sorted; i++)
-		sorted = by_key(&o[i - 1], &o[i]) < 0;
-	if (!sorted)
-		qsort(o, n, sizeof(*o), by_key);
-	for (size_t i = 0; i < n && !b->flat.failed; i++) {
-		struct rs_set *s;
-		uint32_t at;
-
-		if (i > 0 && is_same_key(&o[i - 1], &o[i]))
-			continue; /* the same key again: stored once */
-		s = flat_at(&b->flat, RS_SETS, set);
-		b->pending[o[i].index].e.key = lay_key(b, b->pending[o[i].index].e.key, s);
-		at = flat_add(&b->flat, RS_ELEMS, &b->pending[o[i].index].e, 1);
-		if (s->elems.count++ == 0)
-			s->elems.first = at;
-	}
-}
-
+/* Set by set: who reads elements in order reads keys in order. */
 static void lay_elems(struct rs_builder *b)
 {
-	size_t nsets = b->flat.t[RS_SETS].count;
-	uint32_t *first = calloc(nsets + 1, sizeof(*first));
-	struct order *o = calloc(b->npending + 1, sizeof(*o));
+	size_t nsets = b->flat.t[RS_SETS].count, n = 0, keys = 0;
 
-	b->keys = malloc(b->flat.t[RS_KEYS].count + 1);
-	if (first == NULL || o == NULL || b->keys == NULL) {
-		b->flat.failed = true;
-		goto out;
+	for (size_t i = 0; i < nsets; i++) {
+		n += b->elems[i].n;
+		keys += b->elems[i].n * b->elems[i].keys_len;
 	}
-	for (size_t i = 0; i < b->npending; i++)
-		first[b->pending[i].set]++;
-	starts(first, nsets);
-	for (size_t i = 0; i < b->npending; i++) {
-		const struct pending *p = &b->pending[i];
-		const struct rs_set *s = flat_at(&b->flat, RS_SETS, p->set);
-		const uint8_t *key = flat_at(&b->flat, RS_KEYS, p->e.key);
+	flat_reserve(&b->flat, RS_ELEMS, n);
+	flat_reserve(&b->flat, RS_KEYS, keys);
+	for (size_t i = 0; i < nsets && !b->flat.failed; i++) {
+		struct rs_set *s = flat_at(&b->flat, RS_SETS, i);
+		uint32_t first = (uint32_t)b->flat.t[RS_ELEMS].count;
 
-		o[first[p->set]++] = (struct order){
-			.key = key, .index = (uint32_t)i, .len = s->key_len
-		};
+		if (rs_elems_lay(&b->elems[i], &b->flat, &s->elems.count) == -1)
+			b->flat.failed = true;
+		s->elems.first = s->elems.count > 0 ? first : 0;
+		rs_elems_free(&b->elems[i]);
 	}
-	for (uint32_t i = 0, at = 0; i < nsets; at = first[i++])
-		lay_set(b, i, o + at, first[i] - at);
-	if (b->nkeys > 0)
-		memcpy(b->flat.t[RS_KEYS].at, b->keys, b->nkeys);
-	b->flat.t[RS_KEYS].count = b->nkeys;
-out:
-	free(first);
-	free(o);
 }
 
 static void lay_rules(struct rs_builder *b)

@@ -203,6 +203,7 @@ int enforcer_run(const struct enforcer_opts *o)
 	counting_close(&e);
 	loop_del(&e.change_timer);
 	loop_del(&e.watch_timer);
+	loop_del(&e.later_timer);
 	loop_free(e.loop);
 	nft_close(e.nft); /* the table stays */
 	image_drop(&e.live);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,7 +28,7 @@ struct image_head {
 	struct msg_loaded info;
 };
 
-enum { DIGEST_SLICE = 1 << 20, SLICE = 4 << 20 }; /* bytes: a millisecond or two */
+enum { DIGEST_SLICE = 1 << 19 }; /* bytes: less than a millisecond */
 
 /* What breathes while a large image is looked at. */
 struct breath {
@@ -37,13 +36,15 @@ struct breath {
 	void *arg;
 };
 
-static void breathe(const struct breath *b)
+static void breathe(void *breath)
 {
+	struct breath *b = breath;
+
 	if (b)
 		b->f(b->arg);
 }
 
-static bool image_digest_right(const struct fs *fs, const struct breath *b)
+static bool image_digest_right(const struct fs *fs, struct breath *b)
 {
 	static const uint8_t zero[FS_DIGEST_LEN];
 	const unsigned char *p = (const unsigned char *)fs;
@@ -63,40 +64,27 @@ static bool image_digest_right(const struct fs *fs, const struct breath *b)
 	return memcmp(digest, fs->digest, sizeof(digest)) == 0;
 }
 
-/* Its pages come at the first touch, which takes as long as the check. */
-static void image_touch(const struct blob *b, const struct breath *breath)
-{
-	const volatile char *at = b->data;
-
-	for (size_t i = 0; b->data && i < b->len; i += 4096) {
-		(void)at[i];
-		if (i % SLICE == 0)
-			breathe(breath);
-	}
-}
-
 /* What is wrong with a flow space from outside, or NULL. */
-static const char *image_fs_wrong(const struct blob *b, const struct breath *breath)
+static const char *image_fs_wrong(const struct blob *b, struct breath *breath)
 {
-	if (!b->data || !fs_valid(b->data, b->len))
+	if (!b->data || !fs_valid_calmly(b->data, b->len, breathe, breath))
 		return "the policy image is malformed";
-	breathe(breath);
 	if (!image_digest_right(b->data, breath))
 		return "the policy image's digest is wrong";
 	return NULL;
 }
 
 static const char *image_wrong(const struct blob b[static 2], uint32_t generation,
-    const struct breath *breath)
+    struct breath *breath)
 {
-	const char *wrong = (image_touch(&b[0], breath), image_fs_wrong(&b[0], breath));
+	const char *wrong = (blob_touch(&b[0], breathe, breath), image_fs_wrong(&b[0], breath));
 	const struct fs *fs = b[0].data;
 	const struct ruleset *rs = b[1].data;
 
 	if (wrong)
 		return wrong;
-	image_touch(&b[1], breath);
-	if (!rs || !ruleset_valid(rs, b[1].len))
+	blob_touch(&b[1], breathe, breath);
+	if (!rs || !ruleset_valid_calmly(rs, b[1].len, breathe, breath))
 		return "the ruleset is malformed";
 	if (memcmp(rs->digest, fs->digest, sizeof(rs->digest)) != 0)
 		return "the ruleset is not of this policy image";
@@ -109,7 +97,7 @@ static const char *image_wrong(const struct blob b[static 2], uint32_t generatio
 int image_take(const int fds[static 2], const struct msg_loaded *info,
     uint32_t generation, struct image *ret, image_breathe_fn *f, void *arg)
 {
-	const struct breath breath = { f, arg };
+	struct breath breath = { f, arg };
 	struct blob b[2] = { BLOB_NONE, BLOB_NONE };
 	const char *wrong = NULL;
 	int r0 = blob_take(fds[0], BLOB_MAX, &b[0]);
@@ -130,29 +118,10 @@ int image_take(const int fds[static 2], const struct msg_loaded *info,
 	return 0;
 }
 
-/* Unmap from the end, piece by piece. */
-static void image_shrink(struct blob *b, const struct breath *breath)
-{
-	while (b->data && b->len > SLICE) {
-		size_t keep = (b->len - 1) / SLICE * SLICE;
-
-		if (munmap((char *)(uintptr_t)b->data + keep, b->len - keep) < 0)
-			return;
-		b->len = keep;
-		breathe(breath);
-	}
-}
-
 void image_drop_calmly(struct image *i, image_breathe_fn *f, void *arg)
 {
-	const struct breath breath = { f, arg };
-
-	image_shrink(&i->blob[0], &breath);
-	image_shrink(&i->blob[1], &breath);
-	for (int k = 0; k < 2; k++) {
-		blob_drop(&i->blob[k]);
-		breathe(&breath);
-	}
+	for (int k = 0; k < 2; k++)
+		blob_drop_calmly(&i->blob[k], f, arg);
 	image_drop(i);
 }
 

@@ -22,6 +22,7 @@
 #include "enforcer/request.h"
 #include "enforcer/roles.h"
 #include "enforcer/session.h"
+#include "enforcer/settle.h"
 #include "enforcer/state.h"
 #include "nft/nft.h"
 
@@ -58,8 +59,8 @@ static int reload_difference(struct enforcer *e, const struct ruleset *old, stru
     struct nft_error *err, struct nft_stats *st)
 {
 	struct ruleset *made = NULL;
-	int r = nft_reload(e->nft, old, i->rs, i->info.commit, request_breathe, e, &made, err,
-	    st);
+	int r = nft_reload(e->nft, old, i->rs, i->info.commit, request_breathe, e, &made,
+	    &e->rest, err, st);
 
 	if (r == 0) {
 		i->made = made;
@@ -102,16 +103,6 @@ static int reload_commit(struct enforcer *e, const struct ruleset *old, struct i
 	return reload_verify(e, i);
 }
 
-static void reload_save(struct enforcer *e)
-{
-	int r = e->state_fd < 0 ? -ENOENT : image_save(e->state_fd, &e->live);
-
-	e->saved = r == 0;
-	if (r < 0)
-		log_warnx("reload", "can't keep the last good policy in %s: %s",
-		    e->o->state_dir, strerror(-r));
-}
-
 static void reload_say(const struct enforcer *e, const struct load_result *r)
 {
 	const struct msg_loaded *m = &e->live.info;
@@ -152,13 +143,11 @@ static void reload_adopt(struct enforcer *e, struct load_result *r)
 		trial_started(e, &before);
 	else if (!r->ask.scheduled)
 		e->trial.pending = false;
-	image_drop_calmly(&before, request_breathe, e);
 	e->deed = reload_deed(e, r);
 	if (e->serving) /* else the start goes on, and does it */
 		roles_policy(e); /* at once: what is logged from now on is judged by it */
 	request_breathe(e);
-	if (!e->o->early && !e->trial.pending && !on_disk)
-		reload_save(e); /* waits for the disk */
+	settle(e, &before, !e->o->early && !e->trial.pending && !on_disk);
 	if (!e->o->early && !e->trial.pending && !r->ask.scheduled)
 		trial_over(e, r->ask.hold);
 	request_breathe(e);

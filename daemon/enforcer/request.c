@@ -3,16 +3,17 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include <cordon/flowspace.h>
 #include <cordon/ruleset.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "enforcer/blocks.h"
 #include "enforcer/counting.h"
 #include "enforcer/health.h"
+#include "enforcer/later.h"
 #include "enforcer/queue.h"
 #include "enforcer/reload.h"
 #include "enforcer/request.h"
@@ -269,13 +270,51 @@ static void request_one(struct child *c, const struct msg_hdr *hdr,
 		f(c, hdr->id, body);
 }
 
-/* The next message of the channel is about a block. */
-static bool request_is_block(int fd)
+/* Take the next message.  False: there is none, or the role has to end. */
+static bool request_next(struct child *c, struct msg_hdr *hdr, union msg_body *body)
+{
+	int fds[3], r = msg_recv(c->fd, c->role, ROLE_ENFORCER, hdr, body, fds);
+
+	if (r == 1 || r == -EAGAIN)
+		return r == 1; /* no request carries descriptors */
+	roles_kill(c, r == 0 ? "closed its channel" :
+		r == -EPROTO ? "broke the contract of messages" : "has a broken channel");
+	return false;
+}
+
+/* What was kept, once the long work is over. */
+static void request_kept(struct child *c)
 {
 	struct msg_hdr hdr;
+	union msg_body body;
 
-	return recv(fd, &hdr, sizeof(hdr), MSG_PEEK | MSG_DONTWAIT) == (ssize_t)sizeof(hdr) &&
-	    (hdr.type == MSG_BLOCK || hdr.type == MSG_UNBLOCK);
+	while (c->io && later_take(c, &hdr, &body))
+		request_one(c, &hdr, &body);
+}
+
+static void request_on_later(void *enforcer)
+{
+	struct enforcer *e = enforcer;
+
+	for (int role = 0; role < ROLE_COUNT; role++)
+		request_kept(&e->child[role]);
+}
+
+static void request_keep(struct child *c, const struct msg_hdr *hdr,
+    const union msg_body *body)
+{
+	struct enforcer *e = c->e;
+
+	if (later_keep(c, hdr, body) < 0 ||
+	    (e->later_timer ? loop_rearm(e->later_timer, 0) :
+		loop_add_timer(e->loop, 0, 0, request_on_later, e, &e->later_timer)) < 0)
+		roles_kill(c, "can't be answered: no memory");
+}
+
+/* No commit of a reload is in the way of these, nor they in its. */
+static bool request_is_urgent(uint16_t type)
+{
+	return type == MSG_BLOCK || type == MSG_UNBLOCK || type == MSG_TOLD;
 }
 
 void request_breathe(void *enforcer)
@@ -286,13 +325,14 @@ void request_breathe(void *enforcer)
 		struct child *c = &e->child[role];
 		struct msg_hdr hdr;
 		union msg_body body;
-		int fds[3];
 
-		for (int i = 0; i < REQUEST_TURN && c->io && c->ready; i++) {
-			if (!request_is_block(c->fd) || msg_recv(c->fd, c->role,
-				ROLE_ENFORCER, &hdr, &body, fds) != 1)
-				break; /* the loop deals with it */
-			request_one(c, &hdr, &body);
+		for (int i = 0; i < REQUEST_TURN && c->io && c->ready && later_room(c); i++) {
+			if (!request_next(c, &hdr, &body))
+				break;
+			if (request_is_urgent(hdr.type))
+				request_one(c, &hdr, &body);
+			else
+				request_keep(c, &hdr, &body);
 		}
 	}
 }
@@ -302,20 +342,14 @@ void request_on_io(void *child, int fd, uint32_t events)
 	struct child *c = child;
 	struct msg_hdr hdr;
 	union msg_body body;
-	int fds[3], r;
 
+	(void)fd;
 	if (events & EPOLLOUT)
 		queue_flush(c);
+	request_kept(c);
 	for (int i = 0; i < REQUEST_TURN && c->io; i++) {
-		r = msg_recv(fd, c->role, ROLE_ENFORCER, &hdr, &body, fds);
-		if (r == -EAGAIN)
+		if (!request_next(c, &hdr, &body))
 			return;
-		if (r == 1) {
-			request_one(c, &hdr, &body); /* no request carries descriptors */
-			continue;
-		}
-		roles_kill(c, r == 0 ? "closed its channel" :
-			r == -EPROTO ? "broke the contract of messages" :
-				       "has a broken channel");
+		request_one(c, &hdr, &body);
 	}
 }

@@ -12,7 +12,7 @@ struct msg_result;
 /* A struct child's channel can be read or written. */
 void request_on_io(void *child, int fd, uint32_t events);
 /* Blocks that wait now, while a struct enforcer is at a reload for long: a block does not
- * wait for it.  What else was asked before a block stays first, and waits. */
+ * wait for it, nor for what was asked before it: that is kept, and done afterwards. */
 void request_breathe(void *enforcer);
 
 #endif

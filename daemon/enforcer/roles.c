@@ -17,6 +17,7 @@
 #include "enforcer/counting.h"
 #include "enforcer/guards.h"
 #include "enforcer/health.h"
+#include "enforcer/later.h"
 #include "enforcer/links.h"
 #include "enforcer/queue.h"
 #include "enforcer/request.h"
@@ -231,6 +232,7 @@ static void roles_forget(struct child *c)
 	loop_del(&c->io);
 	loop_del(&c->watch);
 	queue_clear(c);
+	later_clear(c);
 	if (c->role == ROLE_ENGINE)
 		counting_drain(c);
 	roles_close(&c->fd);

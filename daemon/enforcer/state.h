@@ -15,6 +15,7 @@
 #include "priv/msg.h"
 
 struct counting;
+struct later;
 struct load;
 struct loop;
 struct loop_source;
@@ -33,6 +34,8 @@ struct child {
 	struct loop_source *io, *watch, *timer;
 	struct queued *head, *tail; /* messages its socket had no room for */
 	size_t nqueued;
+	struct later *later; /* requests that came amid long work */
+	size_t nlater;
 	struct enforcer *e;
 };
 
@@ -51,6 +54,7 @@ struct enforcer {
 	enum policy_deed deed;  /* what live became */
 	struct trial trial;
 	struct load *load;      /* the loader that runs, or NULL */
+	struct nft_rest *rest;  /* of the last commit, between it and settle() */
 	bool again;             /* reload once it is done */
 	int start_status;       /* exit status a failed first load would have */
 
@@ -81,6 +85,7 @@ struct enforcer {
 	struct counting *counting; /* NULL: not yet */
 	bool serving, stopping;
 	struct loop_source *change_timer, *watch_timer;
+	struct loop_source *later_timer; /* once something waits in child.later */
 };
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "enforcer/aside.h"
 #include "enforcer/reload.h"
 #include "enforcer/roles.h"
 #include "enforcer/state.h"
@@ -109,12 +110,39 @@ static int trial_read(const struct enforcer *e, struct trial_record *ret)
 	return 1;
 }
 
-static void trial_forget_files(struct enforcer *e)
+static int trial_forget_job(void *arg)
 {
-	unlinkat(e->state_fd, TRIAL_FILE, 0);
+	const struct enforcer *e = arg;
+	bool any = unlinkat(e->state_fd, TRIAL_FILE, 0) == 0;
+
+	any |= unlinkat(e->state_fd, IMAGE_TRIAL, 0) == 0;
+	return any && fsync(e->state_fd) < 0 ? -errno : 0;
+}
+
+static int trial_held_job(void *arg)
+{
+	struct enforcer *e = arg;
+	struct trial_record t;
+
+	memset(&t, 0, sizeof(t));
+	t.state = TRIAL_REFUSED;
 	unlinkat(e->state_fd, IMAGE_TRIAL, 0);
-	if (fsync(e->state_fd) < 0)
-		log_warn("trial", "can't write to %s", e->o->state_dir);
+	return trial_write(e, &t);
+}
+
+/* Nothing is on trial any more, on disk; a trial that stays there after a failure says
+ * the same as what is held. */
+static void trial_end_files(struct enforcer *e, bool held)
+{
+	int r = 0;
+
+	if (held)
+		r = aside_run(e, trial_held_job, e);
+	else if (faccessat(e->state_fd, TRIAL_FILE, F_OK, 0) == 0 ||
+	    faccessat(e->state_fd, IMAGE_TRIAL, F_OK, 0) == 0)
+		r = aside_run(e, trial_forget_job, e);
+	if (r < 0)
+		log_warnx("trial", "can't write to %s: %s", e->o->state_dir, strerror(-r));
 }
 
 uint32_t trial_left_s(const struct enforcer *e)
@@ -126,47 +154,51 @@ uint32_t trial_left_s(const struct enforcer *e)
 	return (uint32_t)((e->trial.deadline_us - now + 999999) / 1000000);
 }
 
+struct trial_job {
+	struct enforcer *e;
+	const struct image *i;
+	struct trial_record t;
+};
+
+static int trial_begin_job(void *arg)
+{
+	struct trial_job *j = arg;
+	int r = 0;
+
+	if (!j->e->saved) /* what it goes back to has to be on disk first */
+		r = image_save(j->e->state_fd, &j->e->live);
+	if (r == 0)
+		r = image_save_as(j->e->state_fd, IMAGE_TRIAL, j->i);
+	return r == 0 ? trial_write(j->e, &j->t) : r;
+}
+
 int trial_begin(struct enforcer *e, const struct image *i, uint32_t seconds)
 {
-	struct trial_record t;
-	int r = 0;
+	struct trial_job j;
+	int r;
 
 	if (e->state_fd < 0)
 		return -ENOENT;
-	if (!e->saved) /* what it goes back to has to be on disk first */
-		r = image_save(e->state_fd, &e->live);
+	memset(&j, 0, sizeof(j));
+	j.e = e;
+	j.i = i;
+	j.t.deadline_us = clock_mono_us() + seconds * UINT64_C(1000000);
+	j.t.deadline_wall = clock_now() + seconds;
+	memcpy(j.t.digest, i->fs->digest, sizeof(j.t.digest));
+	r = aside_run(e, trial_begin_job, &j);
 	if (r == 0) {
 		e->saved = true;
-		r = image_save_as(e->state_fd, IMAGE_TRIAL, i);
-	}
-	memset(&t, 0, sizeof(t));
-	t.deadline_us = clock_mono_us() + seconds * UINT64_C(1000000);
-	t.deadline_wall = clock_now() + seconds;
-	memcpy(t.digest, i->fs->digest, sizeof(t.digest));
-	if (r == 0)
-		r = trial_write(e, &t);
-	if (r == 0)
-		e->trial.deadline_us = t.deadline_us;
-	else
+		e->trial.deadline_us = j.t.deadline_us;
+	} else {
 		trial_abort(e);
+	}
 	return r;
 }
 
 void trial_abort(struct enforcer *e)
 {
-	struct trial_record t;
-
-	if (e->state_fd < 0)
-		return;
-	if (!e->trial.held) {
-		trial_forget_files(e);
-		return;
-	}
-	memset(&t, 0, sizeof(t)); /* as before it was tried */
-	t.state = TRIAL_REFUSED;
-	unlinkat(e->state_fd, IMAGE_TRIAL, 0);
-	if (trial_write(e, &t) < 0)
-		log_warn("trial", "can't write to %s", e->o->state_dir);
+	if (e->state_fd >= 0)
+		trial_end_files(e, e->trial.held); /* as before it was tried */
 }
 
 /* Goes back; again and again until it has. */
@@ -202,34 +234,31 @@ static void trial_arm(struct enforcer *e)
 
 void trial_started(struct enforcer *e, struct image *before)
 {
-	blob_drop(&before->blob[1]);
-	before->rs = NULL;
 	image_drop(&e->trial.back);
 	e->trial.back = *before;
-	*before = (struct image)IMAGE_NONE;
+	e->trial.back.blob[1] = (struct blob)BLOB_NONE;
+	e->trial.back.rs = e->trial.back.made = NULL;
+	before->blob[0] = (struct blob)BLOB_NONE;
+	before->fs = NULL;
 	e->trial.pending = true;
 	trial_arm(e);
 }
 
 void trial_over(struct enforcer *e, bool held)
 {
-	struct trial_record t;
-
 	loop_del(&e->trial.timer);
 	image_drop(&e->trial.back);
 	e->trial.pending = false;
 	e->trial.held = held;
-	if (e->state_fd < 0)
-		return;
-	if (!held) {
-		trial_forget_files(e);
-		return;
-	}
-	memset(&t, 0, sizeof(t));
-	t.state = TRIAL_REFUSED;
-	unlinkat(e->state_fd, IMAGE_TRIAL, 0);
-	if (trial_write(e, &t) < 0) /* a trial that stands there says the same */
-		log_warn("trial", "can't write to %s", e->o->state_dir);
+	if (e->state_fd >= 0)
+		trial_end_files(e, held);
+}
+
+static int trial_confirm_job(void *arg)
+{
+	const struct enforcer *e = arg;
+
+	return image_save(e->state_fd, &e->live);
 }
 
 void trial_confirm(struct enforcer *e, uint32_t id)
@@ -240,7 +269,7 @@ void trial_confirm(struct enforcer *e, uint32_t id)
 		reload_result(e, id, MSG_E_ABSENT, 0, DEED_CONFIRMED);
 		return;
 	}
-	r = image_save(e->state_fd, &e->live);
+	r = aside_run(e, trial_confirm_job, e);
 	if (r < 0) { /* after a restart it would be gone */
 		reload_result(e, id, MSG_E_STATE, -r, DEED_CONFIRMED);
 		return;

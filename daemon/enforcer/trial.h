@@ -33,7 +33,7 @@ uint32_t trial_left_s(const struct enforcer *e);
 int trial_begin(struct enforcer *e, const struct image *i, uint32_t seconds);
 /* It was not committed. */
 void trial_abort(struct enforcer *e);
-/* It was: *before (taken over, left empty) is where it goes back to. */
+/* It was: *before, whose flow space is taken over, is where it goes back to. */
 void trial_started(struct enforcer *e, struct image *before);
 /* A policy is in force for good, with or without a trial before: `held` where it is not
  * the tree's. */

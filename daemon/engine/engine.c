@@ -23,6 +23,8 @@
 
 enum { TICK_MS = 1000, BATCH = 64 };
 
+static void sensor_ready(void *arg, int fd, uint32_t events);
+
 uint32_t engine_ask(struct engine *g, enum msg_type type, const void *body)
 {
 	uint32_t id = ++g->next_id ? g->next_id : ++g->next_id; /* 0 means none */
@@ -36,9 +38,18 @@ uint32_t engine_ask(struct engine *g, enum msg_type type, const void *body)
 	return 0;
 }
 
+/* Amid long work: what was sighted meanwhile, and may have to be blocked. */
+static void breathe(void *arg)
+{
+	struct engine *g = arg;
+
+	if (g->sensor >= 0)
+		sensor_ready(g, g->sensor, 0);
+}
+
 static void take_policy(struct engine *g, const struct msg_policy *p, int fd)
 {
-	int r = generations_take(&g->policies, p, fd);
+	int r = generations_take(&g->policies, p, fd, breathe, g);
 	const struct fs *fs = g->policies.now.fs;
 
 	if (r < 0) {
@@ -97,8 +108,7 @@ static void wait_over(void *arg)
 {
 	struct engine *g = arg;
 
-	if (g->sensor >= 0)
-		sensor_ready(g, g->sensor, 0);
+	breathe(g);
 	engine_tell_waiting(g);
 }
 

@@ -14,16 +14,19 @@ static void generation_drop(struct generation *g)
 	memset(g, 0, sizeof(*g));
 }
 
-int generations_take(struct generations *g, const struct msg_policy *p, int fd)
+int generations_take(struct generations *g, const struct msg_policy *p, int fd,
+    blob_breathe_fn *breathe, void *arg)
 {
 	struct generation new = { .applied_at = p->applied_at,
-		.restored = p->restored };
+		.restored = p->restored }, gone;
 	int r = blob_take(fd, BLOB_MAX, &new.image);
 
 	if (r < 0)
 		return r;
 	new.fs = new.image.data;
-	if (new.image.len != p->size || !fs_valid(new.image.data, new.image.len) ||
+	blob_touch(&new.image, breathe, arg);
+	if (new.image.len != p->size ||
+	    !fs_valid_calmly(new.image.data, new.image.len, breathe, arg) ||
 	    memcmp(new.fs->digest, p->digest, sizeof(p->digest)) != 0) {
 		blob_drop(&new.image);
 		return -EINVAL;
@@ -32,12 +35,14 @@ int generations_take(struct generations *g, const struct msg_policy *p, int fd)
 	memcpy(new.policy.commit, p->commit, sizeof(new.policy.commit));
 	new.policy.generation = p->generation;
 	if (g->now.fs && g->now.policy.generation == p->generation) {
-		generation_drop(&g->now); /* the same again: it was confirmed */
+		gone = g->now; /* the same again: it was confirmed */
 	} else {
-		generation_drop(&g->before);
+		gone = g->before;
 		g->before = g->now;
 	}
 	g->now = new;
+	if (gone.fs)
+		blob_drop_calmly(&gone.image, breathe, arg);
 	return 0;
 }
 

@@ -25,9 +25,11 @@ struct generations {
 	struct generation now, before;
 };
 
-/* Map and check a sealed image; what was `now` becomes `before`.  Takes fd over.  0,
+/* Map and check a sealed image; what was `now` becomes `before`.  Takes fd over.
+ * breathe(arg) runs between slices of it, with *g as it was or as it will be.  0,
  * or -errno (-EPERM: not sealed, -EINVAL: not well-formed) with *g untouched. */
-int generations_take(struct generations *g, const struct msg_policy *p, int fd);
+int generations_take(struct generations *g, const struct msg_policy *p, int fd,
+    blob_breathe_fn *breathe, void *arg);
 void generations_free(struct generations *g);
 
 /* By number (0: of an interface, which is now).  Of unknown ones the nearest: older

@@ -7,7 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUN = 512 }; /* elements that are compared at once */
+enum {
+	RUN = 512,            /* elements that are compared at once */
+	BREATH_ELEMS = 8192,  /* that are compared between two breaths */
+	BREATH_TEXT = 1 << 18 /* bytes of strings, likewise */
+};
 
 /* Two rulesets and, for each object of the old one, its index in the new one. */
 struct diff {
@@ -17,8 +21,16 @@ struct diff {
 	struct batch *b;
 	struct nft_stats *st;
 	const struct set_ways *ways;
-	uint32_t head, tail; /* strings: so many bytes are alike at the start, at the end */
+	struct same_text text;
+	nft_breathe_fn *breathe; /* NULL: none */
+	void *arg;
 };
+
+static void draw_breath(const struct diff *d)
+{
+	if (d->breathe != NULL)
+		d->breathe(d->arg);
+}
 
 static const char *old_name(const struct ruleset *rs, enum rs_table table, uint32_t i)
 {
@@ -46,25 +58,37 @@ static uint32_t *pair(const struct diff *d, enum rs_table table)
 }
 
 /* Most strings of a small change stand at the same place, or all moved alike. */
-static void same_strings(struct diff *d)
+static struct same_text same_strings(const struct diff *d)
 {
 	const uint32_t na = d->old->table[RS_STRINGS].count, nb = d->rs->table[RS_STRINGS].count;
 	const char *a = rs_str(d->old, 0), *b = rs_str(d->rs, 0);
 	const uint32_t n = na < nb ? na : nb;
+	struct same_text t = { 0, 0 };
 
-	while (d->head < n && a[d->head] == b[d->head])
-		d->head++;
-	while (d->head > 0 && a[d->head - 1] != '\0')
-		d->head--; /* only whole ones */
-	while (d->tail < n && a[na - 1 - d->tail] == b[nb - 1 - d->tail])
-		d->tail++;
+	while (t.head < n && a[t.head] == b[t.head])
+		if (++t.head % BREATH_TEXT == 0)
+			draw_breath(d);
+	while (t.head > 0 && a[t.head - 1] != '\0')
+		t.head--; /* only whole ones */
+	while (t.tail < n && a[na - 1 - t.tail] == b[nb - 1 - t.tail])
+		if (++t.tail % BREATH_TEXT == 0)
+			draw_breath(d);
+	return t;
+}
+
+struct same_text diff_text(const struct ruleset *old, const struct ruleset *rs,
+    nft_breathe_fn *breathe, void *arg)
+{
+	return same_strings(&(struct diff){ .old = old, .rs = rs, .breathe = breathe,
+	    .arg = arg });
 }
 
 static bool same_str(const struct diff *d, uint32_t old, uint32_t new)
 {
 	const uint32_t na = d->old->table[RS_STRINGS].count, nb = d->rs->table[RS_STRINGS].count;
 
-	if ((old == new && old < d->head) || (na - old == nb - new && na - old <= d->tail))
+	if ((old == new && old < d->text.head) ||
+	    (na - old == nb - new && na - old <= d->text.tail))
 		return true;
 	return strcmp(rs_str(d->old, old), rs_str(d->rs, new)) == 0;
 }
@@ -224,11 +248,12 @@ static bool same_elem(const struct diff *d, const struct rs_set *s,
 		    s->key_len) == 0);
 }
 
-/* Runs of elements to add, and single ones to delete. */
-struct elem_diff {
-	uint32_t *del, *add; /* indexes in RS_ELEMS of old, of new */
-	uint32_t ndel, nadd;
-};
+void elem_diff_free(struct elem_diff *e)
+{
+	free(e->del);
+	free(e->add);
+	*e = (struct elem_diff){ NULL, NULL, 0, 0 };
+}
 
 /* How many elements from x and y on are the same, as far as that is seen at a glance: at
  * most n, whose keys stand one behind the other. */
@@ -251,7 +276,7 @@ static uint32_t same_run(const struct diff *d, const struct rs_set *s,
 static int merge(const struct diff *d, const struct rs_set *a, const struct rs_set *b,
     struct elem_diff *e)
 {
-	uint32_t i = 0, j = 0, slow = 0;
+	uint32_t i = 0, j = 0, slow = 0, work = 0;
 
 	e->ndel = e->nadd = 0;
 	e->del = calloc(a->elems.count + 1u, sizeof(*e->del));
@@ -268,6 +293,11 @@ static int merge(const struct diff *d, const struct rs_set *a, const struct rs_s
 		uint32_t n = slow > 0 ? 0 : same_run(d, a, x, y, most < RUN ? most : RUN);
 		int order;
 
+		work += n > 0 ? n : RUN / 64; /* one by one takes longer */
+		if (work > BREATH_ELEMS) {
+			draw_breath(d);
+			work = 0;
+		}
 		i += n;
 		j += n;
 		if (n > 0)
@@ -295,32 +325,42 @@ static void add_runs(struct diff *d, const struct rs_set *s, const struct elem_d
 	}
 }
 
-int diff_count(const struct ruleset *old, const struct ruleset *rs, const struct rs_set *a,
-    const struct rs_set *b, uint32_t *ret_count)
+int diff_count(const struct diff_pair *p, uint32_t *ret_count, struct elem_diff *ret_change)
 {
-	struct diff d = { .old = old, .rs = rs };
+	const struct diff d = { .old = p->old, .rs = p->rs, .text = p->text,
+		.breathe = p->breathe, .arg = p->arg };
 	struct elem_diff e = { NULL, NULL, 0, 0 };
 	uint32_t count = UINT32_MAX;
-	int r = 0;
 
-	if (same_set(&d, a, b)) {
-		same_strings(&d);
-		r = merge(&d, a, b, &e) == -1 ? -ENOMEM : 0;
+	if (same_set(&d, p->a, p->b)) {
+		if (merge(&d, p->a, p->b, &e) == -1) {
+			elem_diff_free(&e);
+			return -ENOMEM;
+		}
 		count = e.ndel + e.nadd;
-		if (count > 0 && a->interval)
-			count = a->elems.count + b->elems.count;
+		if (count > 0 && p->a->interval)
+			count = p->a->elems.count + p->b->elems.count;
 	}
-	if (r == 0)
-		*ret_count = count;
-	free(e.del);
-	free(e.add);
-	return r;
+	*ret_count = count;
+	*ret_change = e;
+	return 0;
 }
 
-static int diff_elems(struct diff *d, const struct rs_set *a, const struct rs_set *b)
+/* Of set `i` of the new one: known from before, or merged now. */
+static int changes(struct diff *d, const struct rs_set *a, uint32_t i, struct elem_diff *ret)
 {
+	if (d->ways == NULL || d->ways->change[i].del == NULL)
+		return merge(d, a, rs_set(d->rs, i), ret);
+	*ret = d->ways->change[i];
+	d->ways->change[i] = (struct elem_diff){ NULL, NULL, 0, 0 };
+	return 0;
+}
+
+static int diff_elems(struct diff *d, const struct rs_set *a, uint32_t i)
+{
+	const struct rs_set *b = rs_set(d->rs, i);
 	struct elem_diff e;
-	int r = merge(d, a, b, &e);
+	int r = changes(d, a, i, &e);
 
 	if (r == 0 && e.ndel + e.nadd > 0 && a->interval) {
 		/* ends of intervals touch their neighbours: such a set is filled anew */
@@ -337,24 +377,22 @@ static int diff_elems(struct diff *d, const struct rs_set *a, const struct rs_se
 		d->st->elements_deleted += e.ndel;
 		d->st->elements_added += e.nadd;
 	}
-	free(e.del);
-	free(e.add);
+	elem_diff_free(&e);
 	return r;
 }
 
 static int diff_sets(struct diff *d)
 {
 	for (uint32_t i = 0; i < d->old->table[RS_SETS].count; i++) {
-		const struct rs_set *a = rs_set(d->old, i), *b;
+		const struct rs_set *a = rs_set(d->old, i);
 
 		if (d->set[i] == RS_NONE)
 			continue;
-		b = rs_set(d->rs, d->set[i]);
 		d->plan.set[d->set[i]] = HAVE_ALL;
 		if (set_keeps(a) ||
 		    (d->ways != NULL && d->ways->ops[d->set[i]] == 0))
 			continue;
-		if (diff_elems(d, a, b) == -1)
+		if (diff_elems(d, a, d->set[i]) == -1)
 			return -1;
 	}
 	return 0;
@@ -420,7 +458,7 @@ int diff_batch(struct batch *b, const struct ruleset *old, const struct ruleset 
 	d.chain = pair(&d, RS_CHAINS);
 	d.set = pair(&d, RS_SETS);
 	d.counter = pair(&d, RS_COUNTERS);
-	same_strings(&d);
+	d.text = ways != NULL ? ways->text : same_strings(&d);
 	if (r == 0 && (d.chain == NULL || d.set == NULL || d.counter == NULL))
 		r = -ENOMEM;
 	if (r == 0 && all_same_kind(&d)) {

@@ -9,6 +9,7 @@
 
 struct ruleset;
 struct nft;
+struct nft_rest;
 
 /* What the kernel refused, in terms of the ruleset.  Strings are of the ruleset that
  * was given, valid as long as it is. */
@@ -45,14 +46,20 @@ int nft_apply(struct nft *n, const struct ruleset *old, const struct ruleset *ne
 
 /* As nft_apply() with what this process applied last, but a large difference goes in
  * pieces of a few milliseconds: sets that no rule asks yet are filled first, one commit
- * switches to them, then the old ones are emptied.  breathe() runs between two pieces; it
- * may add and delete elements of `keep` sets, nothing else.
- * 0: *ret_rs, for the caller to free(), is new_rs under the names that its sets have in
- * the kernel now, and what `old` is to be the next time; NULL: new_rs itself is.  -1: the table is as it was. */
+ * switches to them, then the old ones are emptied, which is left to nft_reload_rest().
+ * breathe() runs between two pieces; it may add and delete elements of `keep` sets,
+ * nothing else.
+ * 0: *ret_rest is what nft_reload_rest() has to do as the next thing, NULL: nothing.
+ * *ret_rs, for the caller to free(), is new_rs under the names that its sets have in
+ * the kernel now, and what `old` is to be the next time; NULL: new_rs itself is.  -1: the
+ * table is as it was. */
 typedef void nft_breathe_fn(void *arg);
 int nft_reload(struct nft *n, const struct ruleset *old, const struct ruleset *new_rs,
     const char *commit, nft_breathe_fn *breathe, void *arg, struct ruleset **ret_rs,
-    struct nft_error *err, struct nft_stats *st);
+    struct nft_rest **ret_rest, struct nft_error *err, struct nft_stats *st);
+/* Take away what nothing asks any more since the switch; `old` of nft_reload() is needed
+ * until then.  Frees rest; *st tells of this alone. */
+void nft_reload_rest(struct nft_rest *rest, struct nft_stats *st);
 
 /* Add (renew the timeout of) an element of a set with timeouts; timeout_s 0: none.
  * key: as in a ruleset, each part padded to 4; of an interval set first and last.

@@ -21,8 +21,8 @@
  * while these are empty: the kernel walks a map that a new rule asks.  Whatever dies
  * between, the table is as it was; what nobody asks is taken away by the next reload. */
 enum {
-	PIECE_FIRST = 500, PIECE_MIN = 50, PIECE_MAX = 1000, /* elements */
-	PIECE_GOAL_US = 2000,
+	PIECE_FIRST = 250, PIECE_MIN = 25, PIECE_MAX = 1000, /* elements */
+	PIECE_GOAL_US = 1000,
 };
 
 /* ---- commits ---- */
@@ -206,7 +206,7 @@ static int switch_over(struct pieces *p, const char *text)
 
 static int run(struct pieces *p, const char *text)
 {
-	int r = sweep(p), over = 0;
+	int r = sweep(p);
 
 	if (r == 0)
 		r = stand(p);
@@ -215,15 +215,50 @@ static int run(struct pieces *p, const char *text)
 			r = fill(p, i);
 	if (r == 0)
 		r = switch_over(p, text);
-	if (r != 0) { /* nothing asks what was made: it only takes room */
+	if (r != 0) /* nothing asks what was made: it only takes room */
 		(void)sweep(p);
-		return r;
-	}
-	/* from here on it is in force; what can't be taken away now is swept later */
-	for (uint32_t i = 0; over == 0 && i < p->old->table[RS_SETS].count; i++)
-		if (p->ways.left[i])
-			over = drain(p, i);
-	return 0;
+	return r;
+}
+
+/* ---- after the switch ---- */
+
+struct nft_rest {
+	struct pieces p;
+	struct nft_error err;
+	struct nft_stats st;
+};
+
+/* Takes over what p has allocated.  NULL: no memory, it is swept the next time. */
+static struct nft_rest *rest_new(struct pieces *p)
+{
+	struct nft_rest *rest = calloc(1, sizeof(*rest));
+
+	if (rest == NULL)
+		return NULL;
+	rest->p = *p;
+	rest->p.rs = NULL;
+	rest->p.err = &rest->err;
+	rest->p.st = &rest->st;
+	p->ways = (struct set_ways){ 0 };
+	p->nchange = 0;
+	p->in_old = p->chain_in_old = p->ops = NULL;
+	return rest;
+}
+
+void nft_reload_rest(struct nft_rest *rest, struct nft_stats *st)
+{
+	int r = 0;
+
+	memset(st, 0, sizeof(*st));
+	if (rest == NULL)
+		return;
+	/* what can't be taken away now is swept the next time */
+	for (uint32_t i = 0; r == 0 && i < rest->p.old->table[RS_SETS].count; i++)
+		if (rest->p.ways.left[i])
+			r = drain(&rest->p, i);
+	*st = rest->st;
+	pieces_free(&rest->p);
+	free(rest);
 }
 
 /* ---- the reload ---- */
@@ -235,9 +270,34 @@ static bool still_holds(struct nft *n)
 	return n->owned || (n->genid != 0 && sock_genid(n, &genid) == 0 && genid == n->genid);
 }
 
+/* A small difference, found already; or the long way. */
+static int run_at_once(struct pieces *p, const char *text)
+{
+	struct timespec start;
+	uint32_t build_us = 0;
+	struct batch b;
+	int r = -ERESTART;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	if (still_holds(p->n)) {
+		begin(p, &b);
+		r = diff_batch(&b, p->old, p->rs, text, &p->ways, p->st);
+		build_us = since_us(&start);
+		if (r != 1)
+			batch_free(&b);
+		r = r == 1 ? commit(p, &b) : -EXDEV;
+	}
+	if (r != 0)
+		return nft_apply(p->n, p->old, p->rs, text, false, p->err, p->st);
+	p->n->nknown = 0;
+	p->st->build_us = build_us;
+	p->st->pieces = p->st->longest_us = 0;
+	return 0;
+}
+
 int nft_reload(struct nft *n, const struct ruleset *old, const struct ruleset *new_rs,
     const char *text, nft_breathe_fn *breathe, void *arg, struct ruleset **ret_rs,
-    struct nft_error *err, struct nft_stats *st)
+    struct nft_rest **ret_rest, struct nft_error *err, struct nft_stats *st)
 {
 	struct pieces p = { .n = n, .old = old, .piece = PIECE_FIRST, .breathe = breathe,
 		.arg = arg, .err = err, .st = st };
@@ -249,9 +309,11 @@ int nft_reload(struct nft *n, const struct ruleset *old, const struct ruleset *n
 	*err = (struct nft_error){ 0, "batch", "", "" };
 	r = pieces_plan(&p, new_rs, &made, &in_pieces);
 	if (r == 0)
-		r = !in_pieces	    ? nft_apply(n, old, p.rs, text, false, err, st) :
+		r = !in_pieces	    ? run_at_once(&p, text) :
 		    !still_holds(n) ? -ERESTART : run(&p, text);
 	st->owned = n->owned;
+	if (r == 0)
+		*ret_rest = in_pieces ? rest_new(&p) : NULL;
 	pieces_free(&p);
 	if (r == 0) {
 		*ret_rs = made;

@@ -13,6 +13,7 @@ struct pieces {
 	uint32_t *in_old;         /* by set of rs: its set of old, whatever the name */
 	uint32_t *chain_in_old;   /* the same of chains */
 	uint32_t *ops;            /* by set of rs: elements that change in place */
+	uint32_t nchange;         /* entries of ways.change */
 	uint32_t piece;           /* elements that the next piece takes */
 	nft_breathe_fn *breathe;
 	void *arg;

@@ -150,6 +150,19 @@ static bool can_swap(const struct rs_set *s)
 	return !s->keep && !s->dynamic && !s->timeout && s->map != RS_MAP_VERDICT;
 }
 
+/* Which elements change is kept where it is little: the switch needs it. */
+static int count_set(struct pieces *p, const struct ruleset *rs, uint32_t i)
+{
+	const struct diff_pair pair = { p->old, rs, rs_set(p->old, p->in_old[i]),
+		rs_set(rs, i), p->ways.text, p->breathe, p->arg };
+	struct elem_diff *e = &p->ways.change[i];
+	int r = diff_count(&pair, &p->ops[i], e);
+
+	if (r == 0 && (p->ops[i] == 0 || e->ndel + e->nadd > SWITCH_ELEMS))
+		elem_diff_free(e);
+	return r;
+}
+
 static int count_ops(struct pieces *p, const struct ruleset *rs)
 {
 	struct byname sets, chains;
@@ -163,13 +176,13 @@ static int count_ops(struct pieces *p, const struct ruleset *rs)
 	}
 	for (uint32_t i = 0; i < rs->table[RS_CHAINS].count; i++)
 		p->chain_in_old[i] = find_either(&chains, chain_name(rs, i));
+	p->ways.text = diff_text(p->old, rs, p->breathe, p->arg);
 	for (uint32_t i = 0; r == 0 && i < rs->table[RS_SETS].count; i++) {
 		p->in_old[i] = find_either(&sets, set_name(rs, i));
 		if (p->in_old[i] == RS_NONE || rs_set(rs, i)->keep)
 			continue;
 		p->breathe(p->arg);
-		r = diff_count(p->old, rs, rs_set(p->old, p->in_old[i]), rs_set(rs, i),
-		    &p->ops[i]);
+		r = count_set(p, rs, i);
 	}
 	byname_free(&sets);
 	byname_free(&chains);
@@ -341,10 +354,12 @@ static bool room_for(struct pieces *p, const struct ruleset *rs, struct swaps *w
 	p->chain_in_old = calloc(chains, sizeof(*p->chain_in_old));
 	p->ops = calloc(sets, sizeof(*p->ops));
 	p->ways.ops = p->ops;
+	p->ways.change = calloc(sets, sizeof(*p->ways.change));
+	p->nchange = p->ways.change != NULL ? (uint32_t)sets : 0;
 	w->set = calloc(sets, 1);
 	w->chain = calloc(chains, 1);
 	return p->ways.filled != NULL && p->ways.chain_filled != NULL &&
-	    p->ways.left != NULL && p->in_old != NULL && p->chain_in_old != NULL &&
+	    p->ways.left != NULL && p->ways.change != NULL && p->in_old != NULL && p->chain_in_old != NULL &&
 	    p->ops != NULL && w->set != NULL && w->chain != NULL;
 }
 
@@ -353,6 +368,9 @@ void pieces_free(struct pieces *p)
 	free(p->ways.filled);
 	free(p->ways.chain_filled);
 	free(p->ways.left);
+	for (uint32_t i = 0; i < p->nchange; i++)
+		elem_diff_free(&p->ways.change[i]);
+	free(p->ways.change);
 	free(p->in_old);
 	free(p->chain_in_old);
 	free(p->ops);
@@ -371,6 +389,7 @@ int pieces_plan(struct pieces *p, const struct ruleset *rs, struct ruleset **ret
 		if (needs_names(p, rs, &w)) {
 			made = renamed(p, rs, &w);
 			r = made == NULL ? -ENOMEM : 0;
+			p->ways.text.tail = 0; /* its strings end with new names */
 		}
 		p->rs = made != NULL ? made : rs;
 	}

@@ -240,19 +240,45 @@ void mark_text(char buf[static MARK_LEN], uint32_t generation, const uint8_t dig
 
 /* ---- diff.c ---- */
 
+/* Strings of two rulesets: so many bytes are alike at the start, and at the end. */
+struct same_text {
+	uint32_t head, tail;
+};
+
+/* Elements of a set to delete and to add: indexes in RS_ELEMS of the old ruleset and of
+ * the new. */
+struct elem_diff {
+	uint32_t *del, *add;
+	uint32_t ndel, nadd;
+};
+void elem_diff_free(struct elem_diff *e);
+
 /* What a difference does not touch, by index: sets and chains of the new ruleset, filled
  * already; sets of the old one, left where they are though nothing asks them. */
 struct set_ways {
 	uint8_t *filled, *chain_filled, *left;
 	const uint32_t *ops; /* of the new: elements to change, 0: as it was */
+	struct elem_diff *change; /* of the new: which, where that is known (else NULL) */
+	struct same_text text;
 };
 
 /* Write the difference old -> rs to b; ways NULL: touch all sets.  1: done; 0: a chain or
  * set of equal name is of another kind, take the long way; -errno. */
 int diff_batch(struct batch *b, const struct ruleset *old, const struct ruleset *rs,
     const char *commit, const struct set_ways *ways, struct nft_stats *st);
-/* Elements that the difference between two sets adds and deletes.  0 or -errno. */
-int diff_count(const struct ruleset *old, const struct ruleset *rs, const struct rs_set *a,
-    const struct rs_set *b, uint32_t *ret_count);
+/* Compare the strings, with breaths. */
+struct same_text diff_text(const struct ruleset *old, const struct ruleset *rs,
+    nft_breathe_fn *breathe, void *arg);
+/* Elements that the difference between two sets adds and deletes, with breaths between
+ * some thousand of them; *ret_change is the caller's to elem_diff_free().  UINT32_MAX and
+ * none: they are not of one kind.  0 or -errno. */
+struct diff_pair {
+	const struct ruleset *old, *rs;
+	const struct rs_set *a, *b;
+	struct same_text text;
+	nft_breathe_fn *breathe;
+	void *arg;
+};
+int diff_count(const struct diff_pair *p, uint32_t *ret_count, struct elem_diff *ret_change);
 
 #endif

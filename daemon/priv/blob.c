@@ -10,6 +10,7 @@
 #include "priv/blob.h"
 
 enum { BLOB_SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE };
+enum { BLOB_PAGE = 4096, BLOB_SLICE = 2 << 20 };
 
 static int blob_write(int fd, const char *data, size_t len)
 {
@@ -86,4 +87,30 @@ void blob_drop(struct blob *b)
 	if (b->fd >= 0)
 		close(b->fd);
 	*b = (struct blob)BLOB_NONE;
+}
+
+void blob_touch(const struct blob *b, blob_breathe_fn *breathe, void *arg)
+{
+	const volatile char *at = b->data;
+
+	for (size_t i = 0; at && i < b->len; i += BLOB_PAGE) {
+		(void)at[i];
+		if (i % BLOB_SLICE == 0)
+			breathe(arg);
+	}
+}
+
+void blob_drop_calmly(struct blob *b, blob_breathe_fn *breathe, void *arg)
+{
+	while (b->data && b->len > BLOB_SLICE) {
+		/* from the end: what is left is a mapping as before */
+		size_t keep = (b->len - 1) / BLOB_SLICE * BLOB_SLICE;
+
+		if (munmap((char *)(uintptr_t)b->data + keep, b->len - keep) < 0)
+			break;
+		b->len = keep;
+		breathe(arg);
+	}
+	blob_drop(b);
+	breathe(arg);
 }

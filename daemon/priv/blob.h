@@ -27,4 +27,11 @@ int blob_take(int fd, uint64_t max, struct blob *ret);
 /* Unmap and close; b becomes BLOB_NONE.  BLOB_NONE is legal. */
 void blob_drop(struct blob *b);
 
+/* Pages come at their first touch, and go again, at a millisecond for some megabytes:
+ * both in slices, and breathe(arg) between them.  What the memory file itself takes goes
+ * at once, with its last holder. */
+typedef void blob_breathe_fn(void *arg);
+void blob_touch(const struct blob *b, blob_breathe_fn *breathe, void *arg);
+void blob_drop_calmly(struct blob *b, blob_breathe_fn *breathe, void *arg);
+
 #endif

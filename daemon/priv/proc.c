@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@ const struct role_row role_table[ROLE_COUNT] = {
 		.what = "owns table inet cordon, starts the others, checks requests" },
 	[ROLE_LOADER] = { .name = "loader", .as_bytes = 2048 * MIB, .cpu_s = 60,
 		.files = 64, .file_bytes = 512 * MIB,
+		.nice = 10, /* a reload can wait, a block can not */
 		.what = "parses and compiles the policy tree, once" },
 	[ROLE_SENSOR] = { .name = "sensor", .files = 128,
 		.start_caps = CAP(NET_ADMIN) | CAP(NET_RAW),
@@ -115,6 +117,12 @@ static void proc_reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static void proc_give_way(const struct role_row *row)
+{
+	if (row->nice && setpriority(PRIO_PROCESS, 0, row->nice) < 0)
+		log_debug("proc", "%s: no lower priority: %s", row->name, strerror(errno));
+}
+
 static void proc_clean_env(void)
 {
 	static const char *const ours[] = { "NOTIFY_SOCKET", "WATCHDOG_PID",
@@ -135,6 +143,7 @@ static void proc_exec(enum role role, const int fds[static 3])
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	proc_reset_signals();
 	proc_clean_env();
+	proc_give_way(row);
 	if ((r = proc_place_fds(fds)) < 0 || (r = proc_stdin_null()) < 0 ||
 	    (r = proc_become_user()) < 0 || (r = proc_hand_caps(row)) < 0) {
 		errno = -r;

@@ -20,6 +20,7 @@ struct role_row {
 	uint32_t cpu_s;        /* RLIMIT_CPU, 0: none */
 	uint32_t files;        /* RLIMIT_NOFILE */
 	uint64_t file_bytes;   /* RLIMIT_FSIZE */
+	int nice;              /* 0: as the daemon itself */
 	const char *what;      /* one line, for the manual and `-d` */
 };
 extern const struct role_row role_table[ROLE_COUNT];

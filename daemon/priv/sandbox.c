@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -116,6 +117,7 @@ static const struct sandbox_row sandbox_enforcer[] = {
 	CALL(sigaltstack), CALL(sched_getaffinity), CALL(getresuid), CALL(getresgid),
 	CALL(getgroups), CALL(setgroups), CALL(setresuid), CALL(setresgid),
 	CALL(getpgrp), CALL(getpgid), CALL(times), CALL(getrusage),
+	CALL_IF(setpriority, ARG_IS(0, PRIO_PROCESS)),
 };
 
 #define TABLE(t) { t, sizeof(t) / sizeof(*(t)) }

@@ -175,6 +175,8 @@ static inline const struct netrange *fs_range(const struct fs *fs, uint32_t i)
 /* Whether buf[0..len) is a well-formed block: every offset, span, index, string
  * and enum in bounds, sorted tables sorted.  For blocks from another process. */
 bool fs_valid(const void *buf, size_t len);
+/* The same; breathe(arg) runs now and then, for a caller that others wait for. */
+bool fs_valid_calmly(const void *buf, size_t len, void (*breathe)(void *arg), void *arg);
 
 /* ---- building (rules/resolve.c; tests) ---- */
 struct fs_builder;

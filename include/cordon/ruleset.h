@@ -186,6 +186,9 @@ size_t rs_field_len(enum rs_field f);
  * bounds, only names [a-zA-Z0-9_], jumps and gotos without loops and at most 15 deep, key
  * lengths right.  The enforcer applies nothing that fails this. */
 bool ruleset_valid(const void *buf, size_t len);
+/* The same; breathe(arg) runs now and then, for a caller that others wait for. */
+bool ruleset_valid_calmly(const void *buf, size_t len, void (*breathe)(void *arg),
+    void *arg);
 
 /* ---- building (rules/compile.c) ---- */
 struct rs_builder;

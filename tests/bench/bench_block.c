@@ -173,6 +173,49 @@ static double once(bool beside, unsigned i)
 	return end > 0 ? end - start : -1;
 }
 
+/* ---- what the machine takes for as many wake-ups, and nothing else ---- */
+
+static int chain_in, chain_out;
+
+static int relay(int from)
+{
+	int to[2];
+	char c;
+
+	must(pipe2(to, O_CLOEXEC) == 0, "a pipe");
+	if (fork() == 0) {
+		close(to[0]);
+		while (read(from, &c, 1) == 1 && write(to[1], &c, 1) == 1)
+			;
+		_exit(0);
+	}
+	close(to[1]);
+	close(from);
+	return to[0];
+}
+
+/* A packet wakes the sensor, that the engine, that the enforcer, and the kernel us. */
+static void chain_start(void)
+{
+	int first[2], end;
+
+	must(pipe2(first, O_CLOEXEC) == 0, "a pipe");
+	end = first[0];
+	for (int i = 0; i < 3; i++)
+		end = relay(end);
+	chain_in = first[1];
+	chain_out = end;
+}
+
+static double chain_once(void)
+{
+	double start = bench_ms();
+	char c = 0;
+
+	must(write(chain_in, &c, 1) == 1 && read(chain_out, &c, 1) == 1, "the chain");
+	return bench_ms() - start;
+}
+
 /* ---- sockets in the two networks ---- */
 
 static void enter(const char *pid)
@@ -234,7 +277,8 @@ static void report(struct sample *s, int lost)
 int main(int argc, char **argv)
 {
 	static struct sample through = { .what = "nflog path" },
-			     aside = { .what = "AF_PACKET path" };
+			     aside = { .what = "AF_PACKET path" },
+			     bare = { .what = "bare chain of 4 wake-ups" };
 	int lost[2] = { 0, 0 };
 	unsigned n, first;
 
@@ -251,6 +295,7 @@ int main(int argc, char **argv)
 	enter(argv[5]);
 	wan = raw_socket("eth0");
 	enter(argv[3]);
+	chain_start(); /* holds the write end of the first pipe: ends with us */
 	monitor = monitor_socket();
 	for (unsigned i = 0; i < 2 * n && lost[0] + lost[1] <= LOST_MAX; i++) {
 		bool beside = i / 2 % 2; /* each path gets both protocols */
@@ -260,8 +305,11 @@ int main(int argc, char **argv)
 			lost[beside]++;
 		else
 			sample_add(beside ? &aside : &through, ms);
+		usleep(PAUSE_US);
+		sample_add(&bare, chain_once());
 	}
 	report(&aside, lost[1]);
 	report(&through, lost[0]);
+	report(&bare, 0);
 	return lost[0] + lost[1] > LOST_MAX; /* something is wrong with the set-up */
 }

@@ -212,6 +212,24 @@ static void schedules_follow_local_time(void **state)
 	free(fs);
 }
 
+/* Whatever time is asked for: the answer is later, and no arithmetic overflows. */
+static void times_at_the_edge(void **state)
+{
+	static const int64_t times[] = { INT64_MIN, INT64_MIN + 1, INT64_MIN + 7200,
+		-((int64_t)1 << 52), (int64_t)1 << 52, INT64_MAX - 7200, INT64_MAX - 1 };
+	struct fs *fs = timed_world();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		int64_t until = INT64_MAX;
+
+		fs_rule_active(fs, fs_rule(fs, 0), times[i], &until);
+		assert_true(until > times[i]);
+		assert_true(fs_next_change(fs, times[i]) > times[i]);
+	}
+	free(fs);
+}
+
 /* A block from elsewhere may hold anything: whatever is accepted must be safe to ask. */
 static void damaged_blocks_are_safe(void **state)
 {
@@ -249,6 +267,7 @@ int main(void)
 		cmocka_unit_test(grants_are_the_union),
 		cmocka_unit_test(expired_rules_do_not_exist),
 		cmocka_unit_test(schedules_follow_local_time),
+		cmocka_unit_test(times_at_the_edge),
 		cmocka_unit_test(damaged_blocks_are_safe),
 	};
 
