@@ -19,7 +19,7 @@ DEPS_BUILD := gcc clang make pkg-config libpcap-dev libnftnl-dev libmnl-dev liby
 DEPS_TEST := libcmocka-dev nftables iproute2 util-linux tzdata git python3 python3-jsonschema \
   python3-yaml mandoc libclang-rt-14-dev clang-format tshark tcpdump conntrack procps systemd systemd-container
 DEPS_LAB := samba smbclient python3-impacket xrdp freerdp2-shadow-x11 freerdp2-x11 xvfb \
-  xauth nmap openssl netcat-openbsd
+  xauth nmap hydra openssl netcat-openbsd
 
 LIBS     := libnftnl libmnl yaml-0.1 libnetfilter_conntrack libsystemd libseccomp jansson \
   libsodium zlib
@@ -98,8 +98,8 @@ install: all
 	install -m 755 $(BUILD)/cordond $(DESTDIR)$(PREFIX)/sbin/
 	install -m 644 $(wildcard rules/*.5 daemon/engine/*.5) $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 644 $(wildcard daemon/*.8 daemon/cli/*.8) $(DESTDIR)$(PREFIX)/share/man/man8/
-	cp -R rules/services rules/guards rules/profiles rules/servicing rules/examples daemon/engine/events.schema.json \
-	  $(DESTDIR)$(PREFIX)/share/cordon/
+	cp -R rules/services rules/guards rules/profiles rules/servicing rules/examples \
+	  daemon/engine/events.schema.json daemon/cli/posture.schema.json $(DESTDIR)$(PREFIX)/share/cordon/
 	chmod -R u=rwX,go=rX $(DESTDIR)$(PREFIX)/share/cordon
 	for u in systemd/*.service; do sed 's,@SBINDIR@,$(PREFIX)/sbin,g;s,@SYSCONFDIR@,$(SYSCONFDIR),g' $$u | \
 	  install -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/system/$${u##*/} || exit 1; done

@@ -236,46 +236,67 @@ static void check_innocent(struct policy *p, const struct pguard *g)
 
 /* ---- against each other ---- */
 
-/* Strength of what it does; the words of enum fs_guard_action are in this order. */
-static void check_pair(struct policy *p, const struct pguard *g, const struct pguard *other,
-    bool earlier)
+/* Strength of what it does; the words of enum fs_guard_action are in this order.  True:
+ * it was said that g does nothing, which is not said again of another one. */
+static bool check_pair(struct policy *p, const struct pguard *g, const struct pguard *other,
+    bool earlier, bool useless)
 {
 	bool same;
 
 	if (g->action.v == FS_GUARD_OFF || other->action.v == FS_GUARD_OFF ||
 	    !guard_implied(g, other))
-		return;
+		return false;
 	same = guard_implied(other, g);
 	if (other->action.v < g->action.v) {
 		if (same && !other->shipped)
-			return; /* said of the other one */
+			return false; /* said of the other one */
 		if (same) {
 			policy_error(p, "CRD075", g->id.loc,
 			    "guard \"%s\" is the shipped \"%s\" with another action",
 			    g->id.s, other->id.s);
 			diag_hint(p->diag, "set the action in the host's `guards:`");
 		}
-		return;
+		return false;
 	}
 	if (same && other->action.v != g->action.v)
 		policy_error(p, "CRD075", g->id.loc,
 		    "guard \"%s\" hits what \"%s\" hits, and they do different things",
 		    g->id.s, other->id.s);
-	else if (!same || earlier || other->shipped)
+	else if (!useless && (!same || earlier || other->shipped)) {
 		policy_error(p, "CRD070", g->id.loc,
 		    "guard \"%s\" does nothing: all it hits \"%s\" hits, too", g->id.s,
 		    other->id.s);
+		return true;
+	}
+	return false;
 }
 
 static void check_others(struct policy *p, size_t at)
 {
 	const struct pguard *g = p->guards.v[at];
+	bool useless = false;
 
 	for (size_t i = 0; i < p->guards.n; i++) {
 		const struct pguard *other = p->guards.v[i];
 
 		if (i != at && strcmp(g->id.s, other->id.s) != 0)
-			check_pair(p, g, other, i < at);
+			useless |= check_pair(p, g, other, i < at, useless);
+	}
+}
+
+/* The kernel's log calls what a guard only tells ID-alert, and chains are named so. */
+static void check_id(struct policy *p, const struct pguard *g)
+{
+	static const char *const taken[] = { "alert", "log", "count" };
+	const char *last = strrchr(g->id.s, '-');
+
+	last = last == NULL ? g->id.s : last + 1;
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+		if (strcmp(last, taken[i]) != 0)
+			continue;
+		policy_error(p, "CRD026", g->id.loc,
+		    "no guard's id may end with the word \"%s\"", taken[i]);
+		diag_hint(p->diag, "choose another id");
 	}
 }
 
@@ -372,6 +393,7 @@ int check_guards(struct policy *p)
 		check_bytes(p, g);
 		if (g->shipped)
 			continue;
+		check_id(p, g);
 		if (g->where.v == GUARD_BUILTIN)
 			policy_error(p, "CRD072", g->where.loc,
 			    "only shipped guards are built in");
@@ -381,6 +403,32 @@ int check_guards(struct policy *p)
 	}
 	check_except_lengths(p);
 	return 0;
+}
+
+/* Whether the host uses the guard without a setting. */
+static bool is_used(const struct phost *h, const struct pguard *g)
+{
+	if (!g->shipped)
+		return g->action.v != FS_GUARD_OFF;
+	if (h->used_profile == NULL)
+		return false;
+	PLIST_EACH(struct pstr, id, h->used_profile->guards)
+	{
+		if (strcmp(id->s, g->id.s) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void check_disabled(struct policy *p, const struct phost *h, const struct pguard_set *s)
+{
+	if (!s->action.given || s->action.v != FS_GUARD_OFF || s->guard == NULL)
+		return;
+	if (s->guard->where.v != GUARD_BUILTIN && !is_used(h, s->guard)) {
+		policy_error(p, "CRD070", s->id.loc,
+		    "guard \"%s\" is off on \"%s\" without this setting", s->id.s, h->name.s);
+		diag_hint(p->diag, "remove it");
+	}
 }
 
 void check_guard_settings(struct policy *p, struct phost *h)
@@ -398,6 +446,7 @@ void check_guard_settings(struct policy *p, struct phost *h)
 			    "guard \"%s\" is disabled without a reason", s->id.s);
 			diag_hint(p->diag, "add `reason:`, and better `expires:` too");
 		}
+		check_disabled(p, h, s);
 		check_except(p, s);
 		check_expired_setting(p, &s->expires);
 	}

@@ -12,6 +12,9 @@
 
 #include "rules/rulewriter.h"
 
+/* Of the base chains: after DNAT, before other filters and SNAT (cordond(8), README). */
+enum { HOOK_PRIORITY = -10 };
+
 /* Bits of ct label that table inet cordon uses (documented in cordond(8)). */
 enum label_bit {
 	LABEL_CONDEMNED = 112, /* a guard or opening dropped a packet of it */
@@ -53,8 +56,26 @@ enum label_bit {
 };
 
 /* Orientation of a lookup: the packet as it is, or with its ends exchanged (it may
- * be an answer); of the server's side (in) or the client's (out). */
-enum way { FWD_IN, FWD_OUT, REV_IN, REV_OUT, WAYS };
+ * be an answer); of the server's side (in) or the client's (out).  BOTH: of the first of
+ * two protected sides, a hit of which asks the other. */
+enum way { FWD_IN, FWD_OUT, REV_IN, REV_OUT, BOTH_FWD, BOTH_REV, WAYS };
+static inline bool way_reverse(enum way w)
+{
+	return w == REV_IN || w == REV_OUT || w == BOTH_REV;
+}
+static inline enum fs_dir way_dir(enum way w)
+{
+	return w == FWD_IN || w == REV_IN || w == BOTH_FWD ? FS_IN : FS_OUT;
+}
+/* The host is the packet's source. */
+static inline bool way_by_source(enum way w)
+{
+	return w == FWD_OUT || w == REV_IN;
+}
+
+/* So many ranges of addresses are compared one by one: the kernel's set of intervals
+ * costs as much as nine (or three of no prefix). */
+enum { SPANS_MAX = 3 };
 
 /* What of the table belongs to one address family. */
 struct fam {
@@ -65,8 +86,13 @@ struct fam {
 	/* What the policy has of it: some address of L or P, some that is only observed.
 	 * Without, no packet can get where rules would ask for them, and none are written. */
 	bool lives, watches;
+	bool managed; /* somebody manages the gateway by it */
+	bool pairs; /* a rule may let two protected ends meet: else there is no chain `both` */
 	/* sets of addresses */
-	uint32_t legacy, hosts, observe, management, multicast, icmp_errors;
+	uint32_t legacy, hosts, observe, management, icmp_errors;
+	struct netrange span[SPANS_MAX]; /* what legacy holds, the largest first */
+	uint32_t nspans;      /* more than SPANS_MAX: only the set has them */
+	struct netrange hull; /* a prefix that has all of legacy in it; where lives */
 	uint32_t neighbour, listener; /* sets of ICMPv6 types; of 6 */
 	uint32_t block, block_net, block_all, block_all_net, quarantine;
 	uint32_t peers[129];  /* number of a list . prefix of this length; RS_NONE */
@@ -75,8 +101,8 @@ struct fam {
 	uint32_t asks[2];   /* of these, where one requires something */
 	uint32_t shut;      /* connections that ended before their gate opened */
 	/* chains */
-	uint32_t judge, inside, toward, both, try_way[WAYS], hit_in, hit_rev_out;
-	uint32_t ok, denied, spoofed, blocked, condemned, syn;
+	uint32_t forward, judge, inside, toward, both, icmp_odd, try_way[WAYS];
+	uint32_t ok, odd, denied, spoofed, blocked, condemned, syn;
 	uint32_t watch_in, watch_out;
 };
 
@@ -135,6 +161,20 @@ static inline void compile_enforced(struct compile *c, const struct fam *f, enum
 
 /* compile_sets.c: all named sets with the policy's fixed contents */
 void compile_sets(struct compile *c);
+/* compile_place.c: where a packet comes from and goes to; calls that append to the rule
+ * begun last return what the rule writer's do. */
+struct rs_builder *compile_legacy(struct compile *c, const struct fam *f, enum rs_field end);
+struct rs_builder *compile_not_legacy(struct compile *c, const struct fam *f,
+    enum rs_field end);
+/* Rules of chain `at`: what this end is of L or P goes on to chain `to`. */
+void compile_legacy_goto(struct compile *c, const struct fam *f, uint32_t at,
+    enum rs_field end, uint32_t to);
+/* The base chains, once the others are there. */
+void compile_places(struct compile *c);
+/* From inside comes only what is protected and routed back there. */
+void compile_inside_place(struct compile *c, struct fam *f);
+/* Of who opens or gets: blocked everywhere, or not ours; what is goes on to `toward`. */
+void compile_judge(struct compile *c, struct fam *f, uint32_t at);
 /* compile_chains.c: the static chains (declare first, so that maps can point there) */
 void compile_declare(struct compile *c);
 void compile_chains(struct compile *c);
@@ -147,7 +187,7 @@ void compile_older(struct compile *c);
 void compile_watch(struct compile *c, struct fam *f, uint32_t at); /* watch_in, watch_out */
 /* compile_odd.c: TCP packets of connections that conntrack does not know from the start */
 void compile_speaks(struct compile *c);
-void compile_odd(struct compile *c, const struct fam *f); /* rules of chain ok */
+void compile_odd(struct compile *c, const struct fam *f); /* chain odd */
 /* TCP headers that are not all there are denied: a rule of chain `at`. */
 void compile_truncated(struct compile *c, const struct fam *f, uint32_t at);
 /* compile_gates.c: connections that have to show something first.  compile_gates() comes

@@ -14,21 +14,20 @@
 static uint32_t peers_chain(struct compile *c, const struct fam *f, enum way w,
     const char *what, uint32_t hit)
 {
-	const bool source = w == FWD_IN || w == REV_OUT;
 	char name[RS_NAME_MAX];
 
-	snprintf(name, sizeof(name), "%s%u", what, f->v);
-	return lists_chain(c, f, name, source ? f->saddr : f->daddr, hit);
+	snprintf(name, sizeof(name), "%.60s%u", what, f->v);
+	return lists_chain(c, f, name, way_by_source(w) ? f->daddr : f->saddr, hit);
 }
 
 void compile_consent(struct compile *c, const struct fam *f, uint32_t at, enum way w,
     uint32_t hit)
 {
 	static const char *const what[WAYS] = { [FWD_IN] = "from", [FWD_OUT] = "to",
-		[REV_IN] = "to", [REV_OUT] = "answer_from" };
-	enum fs_dir dir = w == FWD_IN || w == REV_IN ? FS_IN : FS_OUT;
+		[REV_IN] = "to", [REV_OUT] = "from", [BOTH_FWD] = "both_from",
+		[BOTH_REV] = "both_answer_from" };
 
-	keys_rules(c, f, &c->hosts->consent[f->v == 6][dir], at, w,
+	keys_rules(c, f, &c->hosts->consent[f->v == 6][way_dir(w)], at, w,
 	    peers_chain(c, f, w, what[w], hit));
 }
 
@@ -125,8 +124,17 @@ static uint32_t profile_chain(struct compile *c, enum fs_dir dir, unsigned profi
 void compile_labels(struct compile *c, const struct fam *f, enum fs_dir dir)
 {
 	const enum way w = dir == FS_IN ? FWD_IN : FWD_OUT;
+	uint32_t at;
+	char name[RS_NAME_MAX];
 
-	keys_rules(c, f, &c->hosts->labels[f->v == 6][dir], f->syn, w, profiles_chain(c, dir));
+	/* who is not near any host has nothing to be looked up */
+	snprintf(name, sizeof(name), "syn_%s%u", dir == FS_IN ? "in" : "out", f->v);
+	at = rsb_chain(c->b, name, NULL);
+	rw_rule(c->b, f->syn);
+	if (netrange_prefixlen(&f->hull) > 0)
+		rw_addr(c->b, dir == FS_IN ? f->daddr : f->saddr, &f->hull);
+	rw_go(c->b, RS_JUMP, at);
+	keys_rules(c, f, &c->hosts->labels[f->v == 6][dir], at, w, profiles_chain(c, dir));
 	for (unsigned p = 1; p < PROFILES; p++) {
 		const struct keys *k = c->hosts->mixed[f->v == 6][dir][p];
 		char what[RS_NAME_MAX];
@@ -134,7 +142,7 @@ void compile_labels(struct compile *c, const struct fam *f, enum fs_dir dir)
 		if (k == NULL)
 			continue;
 		snprintf(what, sizeof(what), "grant%u_%s", p, dir == FS_IN ? "from" : "to");
-		keys_rules(c, f, k, f->syn, w,
+		keys_rules(c, f, k, at, w,
 		    peers_chain(c, f, w, what, profile_chain(c, dir, p)));
 	}
 }
@@ -150,11 +158,12 @@ void compile_restore(struct compile *c, const struct fam *f, uint32_t at)
 	} rows[] = { { 0x08, 2 }, { 0x10, 6 }, { 0x18, 4 } };
 	uint32_t restore;
 
-	if (f->v == 6) {
-		rw_cmp(rw_rule(c->b, at), RS_PRIORITY, RS_GE, LIST_FLAG);
-		rw_priority(c->b, 0);
+	rw_masked(rw_rule(c->b, at), RS_PRIORITY, LIST_FLAG, RS_EQ, LIST_FLAG);
+	if (f->v == 4) /* by far the most */
+		rw_tos(c->b, 0x18, 0);
+	rw_priority(c->b, 0);
+	if (f->v == 6)
 		return;
-	}
 	restore = rsb_find_chain(c->b, "priority4");
 	if (restore == RS_NONE) {
 		restore = rsb_chain(c->b, "priority4", NULL);
@@ -164,6 +173,6 @@ void compile_restore(struct compile *c, const struct fam *f, uint32_t at)
 		}
 		rw_priority(rw_rule(c->b, restore), 0);
 	}
-	rw_cmp(rw_rule(c->b, at), RS_PRIORITY, RS_GE, LIST_FLAG);
+	rw_masked(rw_rule(c->b, at), RS_PRIORITY, LIST_FLAG, RS_EQ, LIST_FLAG);
 	rw_go(c->b, RS_JUMP, restore);
 }

@@ -15,6 +15,7 @@
 struct guarded {
 	uint32_t drop[2], alert[2]; /* sets, RS_NONE where nobody wants it */
 	const struct exceptions *except; /* NULL: none */
+	enum guard_dir dir;
 	char name[RS_NAME_MAX];
 };
 
@@ -58,22 +59,37 @@ static bool wants(const struct compile *c, const struct fs_host *h, uint32_t gua
 	return false;
 }
 
+/* Of undeclared addresses only what is observed gets as far as guards: ranges, in a set of
+ * another kind. */
+static bool may_hit(const struct compile *c, const struct fam *f, const uint8_t *who,
+    const struct fs_place *p)
+{
+	const struct fs_host *h = fs_host(c->fs, p->host);
+
+	return who[p->host] && p->range.lo.v == f->v &&
+	    (h->declared || h->mode == FS_OBSERVE);
+}
+
 static void fill_set(struct compile *c, const struct fam *f, const uint8_t *who,
     const char *name, uint32_t *set)
 {
+	const struct fs_place *p = fs_table(c->fs, FS_PLACES);
+	uint32_t n = c->fs->table[FS_PLACES].count, any = 0;
+	struct rs_set s = { .nkeys = 1, .key = { f->addr_type } };
+
 	*set = RS_NONE;
-	for (uint32_t i = 0; i < c->fs->table[FS_HOSTS].count; i++) {
-		const struct fs_span *at = &fs_host(c->fs, i)->addresses;
-
-		if (who[i] && *set == RS_NONE)
-			*set = rsb_set(c->b, name, &(struct rs_set){ .nkeys = 1,
-				.key = { f->addr_type } });
-		for (uint32_t a = 0; who[i] && a < at->count; a++) {
-			const struct netrange *r = fs_range(c->fs, at->first + a);
-
-			if (r->lo.v == f->v && netaddr_cmp(&r->lo, &r->hi) == 0)
-				rsb_elem(c->b, *set, r->lo.b, NULL, RS_CONTINUE, RS_NONE, "");
-		}
+	for (uint32_t i = 0; i < n; i++) {
+		if (!may_hit(c, f, who, &p[i]))
+			continue;
+		any++;
+		s.interval |= netaddr_cmp(&p[i].range.lo, &p[i].range.hi) != 0;
+	}
+	if (any > 0)
+		*set = rsb_set(c->b, name, &s);
+	for (uint32_t i = 0; i < n && any > 0; i++) {
+		if (may_hit(c, f, who, &p[i]))
+			rsb_elem(c->b, *set, p[i].range.lo.b,
+			    s.interval ? p[i].range.hi.b : NULL, RS_CONTINUE, RS_NONE, "");
 	}
 }
 
@@ -128,7 +144,20 @@ static void wanted_rules(struct compile *c, uint32_t at, const struct guarded *g
 static bool same_hosts(const struct guarded *a, const struct guarded *b)
 {
 	return memcmp(a->drop, b->drop, sizeof(a->drop)) == 0 &&
-	    memcmp(a->alert, b->alert, sizeof(a->alert)) == 0 && a->except == b->except;
+	    memcmp(a->alert, b->alert, sizeof(a->alert)) == 0 && a->except == b->except &&
+	    a->dir == b->dir;
+}
+
+/* The other direction is none of the guard's, where it is known for certain: not of a
+ * packet that conntrack has no connection for, nor of one that began for it with whatever
+ * packet it saw first.  A client can bring about both. */
+static void direction_rule(struct compile *c, uint32_t at, enum guard_dir dir)
+{
+	if (dir == GUARD_BOTH)
+		return;
+	rw_cmp(rw_rule(c->b, at), RS_CT_DIR, RS_EQ, dir == GUARD_TO_SERVER);
+	rw_no_label(rw_label(c->b, LABEL_FRESH), LABEL_PICKED);
+	rw_go(c->b, RS_RETURN, RS_NONE);
 }
 
 /* The chain that says what is to be done; guards that the same hosts want share it. */
@@ -140,10 +169,20 @@ static uint32_t wanted_chain(struct compile *c, struct sharing *all, const struc
 	for (size_t i = 0; i < all->nwanted; i++)
 		if (same_hosts(&all->wanted[i].g, g))
 			return all->wanted[i].chain;
-	snprintf(name, sizeof(name), "want_%.40s", g->name);
+	snprintf(name, sizeof(name), "want%s_%.40s", g->dir == GUARD_BOTH ? "s" : "", g->name);
 	w->g = *g;
 	w->chain = rsb_chain(c->b, name, NULL);
 	all->nwanted++;
+	direction_rule(c, w->chain, g->dir);
+	if (g->dir != GUARD_BOTH) { /* the rest is the same whatever the direction */
+		struct guarded rest = *g;
+		uint32_t hosts;
+
+		rest.dir = GUARD_BOTH;
+		hosts = wanted_chain(c, all, &rest);
+		rw_go(rw_rule(c->b, w->chain), RS_GOTO, hosts);
+		return w->chain;
+	}
 	wanted_rules(c, w->chain, g, g->drop, HIT_DROP);
 	wanted_rules(c, w->chain, g, g->alert, HIT_ALERT);
 	return w->chain;
@@ -152,11 +191,11 @@ static uint32_t wanted_chain(struct compile *c, struct sharing *all, const struc
 /* What is only told goes on, with the priority it had. */
 static uint32_t told_chain(struct compile *c)
 {
-	uint32_t at = rsb_find_chain(c->b, "hit_told");
+	uint32_t at = rsb_find_chain(c->b, "guards_told");
 
 	if (at != RS_NONE)
 		return at;
-	at = rsb_chain(c->b, "hit_told", NULL);
+	at = rsb_chain(c->b, "guards_told", NULL);
 	rw_cmp(rw_rule(c->b, at), RS_NFPROTO, RS_EQ, c->fam[1].nfproto);
 	rw_go(rw_priority(c->b, 0), RS_RETURN, RS_NONE);
 	compile_restore(c, &c->fam[0], at);
@@ -170,6 +209,8 @@ static uint32_t hit_chain(struct compile *c, struct sharing *all, const char *id
 	uint32_t hit, want, report, told;
 
 	snprintf(name, sizeof(name), "hit_%.40s", g->name);
+	while (rsb_find_chain(c->b, name) != RS_NONE) /* hit_in4, of an id "in4" */
+		snprintf(name + strlen(name), sizeof(name) - strlen(name), "_");
 	hit = rsb_chain(c->b, name, NULL);
 	want = wanted_chain(c, all, g);
 	rw_go(rw_rule(c->b, hit), RS_JUMP, want);
@@ -197,8 +238,6 @@ static void alternative_rule(
 	const struct guard_term *t = a->terms;
 
 	rw_rule(c->b, at);
-	if (a->dir != GUARD_BOTH)
-		rw_cmp(c->b, RS_CT_DIR, RS_EQ, a->dir == GUARD_TO_CLIENT);
 	for (uint8_t i = 0; i < a->n; i++, t++) {
 		/* nft 1.0.6 joins two neighbouring `!=` into one, which is another
 		 * question: keep them apart */
@@ -210,7 +249,7 @@ static void alternative_rule(
 	rw_go(c->b, RS_JUMP, hit);
 }
 
-/* A chain a group; the kernel's 15 jumps one behind the other leave no room for one in
+/* A chain a group; the kernel's 15 jumps one behind the other leave little room for one in
  * front of them, so whoever asks for guards asks for the groups' bytes himself. */
 static uint32_t group_chain(struct compile *c, const struct guard_group *g, unsigned number,
     const struct guard_alternative *alts, const uint32_t *hit)
@@ -235,10 +274,10 @@ void compile_guards_at(struct compile *c, uint32_t chain)
 		const struct guard_group *g = &c->group[i];
 
 		rw_rule(c->b, chain);
-		if (g->offset + g->key_len < SHORTEST)
-			rw_payload_is(c->b, SHORTEST - 1, 1, RS_GE, 0);
 		if (g->key_len > 0)
 			rw_payload(c->b, g->offset, g->key_len, NULL, RS_EQ, g->key);
+		if (g->offset + g->key_len < SHORTEST)
+			rw_payload_is(c->b, SHORTEST - 1, 1, RS_GE, 0);
 		rw_go(c->b, RS_JUMP, c->guards[i]);
 	}
 }
@@ -253,7 +292,8 @@ static bool is_wanted(const struct guarded *g)
 static uint32_t guard_hit(struct compile *c, struct sharing *all, uint32_t i)
 {
 	const struct guard *g = FS_AT(c->fs, FS_GUARDS, struct guard, i);
-	struct guarded gd = { .drop = { RS_NONE, RS_NONE }, .alert = { RS_NONE, RS_NONE } };
+	struct guarded gd = { .drop = { RS_NONE, RS_NONE }, .alert = { RS_NONE, RS_NONE },
+		.dir = (enum guard_dir)g->dir };
 
 	if (g->where != GUARD_KERNEL)
 		return RS_NONE;
@@ -273,7 +313,7 @@ void compile_guards(struct compile *c)
 	struct guard_alternative *alts =
 	    calloc((size_t)count * GUARD_ALTERNATIVE_MAX + 1, sizeof(*alts));
 	struct sharing all = { .list = calloc(2 * (size_t)count + 1, sizeof(*all.list)),
-		.wanted = calloc((size_t)count + 1, sizeof(*all.wanted)),
+		.wanted = calloc(2 * (size_t)count + 1, sizeof(*all.wanted)), /* 2: wanted_chain */
 		.hit = calloc((size_t)count + 1, sizeof(*all.hit)) };
 	size_t n = 0;
 

@@ -129,10 +129,8 @@ struct look {
 /* The packet's priority becomes what map says of it; else the rule ends. */
 static void look(struct compile *c, const struct look *l, uint32_t map)
 {
-	static const bool by_source[WAYS] = { [FWD_OUT] = true, [REV_IN] = true };
-	const bool reverse = l->w == REV_IN || l->w == REV_OUT;
-	const uint8_t host = (uint8_t)(by_source[l->w] ? l->f->saddr : l->f->daddr);
-	const uint8_t port = reverse ? RS_TH_SPORT : RS_TH_DPORT;
+	const uint8_t host = (uint8_t)(way_by_source(l->w) ? l->f->saddr : l->f->daddr);
+	const uint8_t port = way_reverse(l->w) ? RS_TH_SPORT : RS_TH_DPORT;
 	uint8_t key[3] = { host, RS_L4PROTO, port };
 
 	switch (l->kind) {
@@ -166,7 +164,7 @@ static void look_rules(struct compile *c, const struct keys *k, const struct loo
 	if (plane > 0)
 		rw_cmp(c->b, RS_PRIORITY, RS_NE, TIME_OVER);
 	look(c, l, k->value[plane][l->kind]);
-	rw_go(c->b, plane > 0 ? RS_JUMP : RS_GOTO, then);
+	rw_go(c->b, RS_JUMP, then);
 }
 
 static void ask_rules(struct compile *c, const struct keys *k, struct look *l,
@@ -185,36 +183,17 @@ static void ask_rules(struct compile *c, const struct keys *k, struct look *l,
 	}
 }
 
-/* The chain that asks one map. */
-static uint32_t ask_chain(struct compile *c, const struct keys *k, struct look *l,
-    unsigned plane, uint32_t then)
-{
-	const bool reverse = l->w == REV_IN || l->w == REV_OUT;
-	char name[RS_NAME_MAX], map[RS_NAME_MAX];
-	uint32_t at;
-
-	map_name(map, l->f, k, l->kind, plane, "timed");
-	snprintf(name, sizeof(name), "ask_%.48s%s", map, reverse ? "_back" : "");
-	at = rsb_chain(c->b, name, NULL);
-	ask_rules(c, k, l, plane, at, then);
-	return at;
-}
-
 void keys_rules(struct compile *c, const struct fam *f, const struct keys *k, uint32_t at,
     enum way w, uint32_t then)
 {
-	const bool reverse = w == REV_IN || w == REV_OUT;
 	struct look l = { f, w, KEY_PORT, 0 };
 
 	for (int kind = 0; kind < KEY_KINDS; kind++) {
-		if (kind == (reverse ? KEY_ICMP : KEY_ANSWER))
+		if (kind == (way_reverse(w) ? KEY_ICMP : KEY_ANSWER))
 			continue;
 		l.kind = (enum key_kind)kind;
 		for (unsigned p = 0; p < PLANES; p++)
-			if (k->value[p][kind] != RS_NONE) {
-				uint32_t ask = ask_chain(c, k, &l, p, then);
-
-				rw_go(rw_rule(c->b, at), RS_JUMP, ask);
-			}
+			if (k->value[p][kind] != RS_NONE)
+				ask_rules(c, k, &l, p, at, then);
 	}
 }

@@ -102,6 +102,21 @@ static size_t gather(struct compile *c, struct lists *l, const struct want *cons
 	return netranges_merge(l->work, at);
 }
 
+/* What a number says of its list: which of these lengths its prefixes have, so that only
+ * levels are asked where it has some.  The bits below are the hash. */
+enum { KINDS = 4, HASH_BITS = 27 };
+#define HASH_MASK ((1u << HASH_BITS) - 1)
+
+static uint32_t kind_of(uint8_t v, unsigned len)
+{
+	static const uint8_t longest[2][KINDS] = { { 16, 24, 31, 32 }, { 48, 64, 127, 128 } };
+	uint32_t k = 0;
+
+	while (len > longest[v == 6][k])
+		k++;
+	return 1u << (HASH_BITS + k);
+}
+
 static uint32_t number_of(const struct netrange *r, size_t n)
 {
 	uint8_t h[16];
@@ -109,7 +124,17 @@ static uint32_t number_of(const struct netrange *r, size_t n)
 
 	crypto_generichash(h, sizeof(h), (const uint8_t *)r, n * sizeof(*r), NULL, 0);
 	memcpy(&number, h, sizeof(number));
-	return number | LIST_FLAG;
+	number = LIST_FLAG | (number & HASH_MASK);
+	for (size_t i = 0; i < n; i++) {
+		struct netrange rest = r[i], p;
+		bool more;
+
+		do {
+			more = netrange_pop_prefix(&rest, &p);
+			number |= kind_of(r->lo.v, (unsigned)netrange_prefixlen(&p));
+		} while (more);
+	}
+	return number;
 }
 
 static int number_grow(struct lists *l)
@@ -174,11 +199,11 @@ static uint32_t settle(struct compile *c, struct lists *l, size_t n)
 		c->failed = true;
 		return 0;
 	}
-	for (;; number++) {
+	for (;; number = (number & ~HASH_MASK) | ((number + 1) & HASH_MASK)) {
 		const struct list *x;
 
-		if (number <= LIST_ANY || number == UINT32_MAX)
-			number = LIST_ANY + 1;
+		if (number == UINT32_MAX)
+			continue;
 		x = find(l, number);
 		if (x != NULL && is_list(l, x, n))
 			return number;
@@ -328,19 +353,32 @@ void lists_sets(struct compile *c)
 	}
 }
 
+/* Of the level `len`, the longest prefix below which is `below` long (-1: none). */
+static void of_level(struct compile *c, const struct fam *f, int below, int len)
+{
+	const uint32_t all = ((1u << KINDS) - 1) << HASH_BITS;
+	uint32_t kinds = 0;
+
+	for (int i = below + 1; i <= len; i++)
+		kinds |= kind_of(f->v, (unsigned)i);
+	if (kinds != all)
+		rw_masked(c->b, RS_PRIORITY, kinds, RS_NE, 0);
+}
+
 /* A chain that asks whether the peer is in the list whose number the packet carries.
- * Long prefixes first: single addresses are the usual case. */
+ * Short prefixes first: they hold the most. */
 uint32_t lists_chain(struct compile *c, const struct fam *f, const char *name,
     enum rs_field peer, uint32_t hit)
 {
 	const uint8_t key[2] = { RS_PRIORITY, (uint8_t)peer };
 	const int longest = f->v == 4 ? 32 : 128;
 	uint32_t at = rsb_find_chain(c->b, name);
+	int below = -1;
 
 	if (at != RS_NONE)
 		return at;
 	at = rsb_chain(c->b, name, NULL);
-	for (int len = longest; len >= 0; len--) {
+	for (int len = 0; len <= longest; len++) {
 		uint8_t mask[16] = { 0 };
 
 		if (f->peers[len] == RS_NONE)
@@ -348,6 +386,8 @@ uint32_t lists_chain(struct compile *c, const struct fam *f, const char *name,
 		for (int i = 0; i < len; i++)
 			mask[i / 8] |= (uint8_t)(0x80 >> i % 8);
 		rw_rule(c->b, at);
+		of_level(c, f, below, len);
+		below = len;
 		if (len == longest)
 			rw_fields_in(c->b, key, 2, f->peers[len]);
 		else

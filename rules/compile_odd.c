@@ -135,7 +135,7 @@ static void not_gated(struct compile *c, const struct fam *f)
 		[FS_OUT] = { f->saddr, RS_TH_DPORT } };
 
 	for (int dir = FS_IN; dir <= FS_OUT && c->require != 0; dir++) {
-		rw_state(rw_rule(c->b, f->ok), RS_CT_INVALID);
+		rw_state(rw_rule(c->b, f->odd), RS_CT_INVALID);
 		rw_payload_is(c->b, 0, 1, RS_GE, 0);
 		rw_fields_in(c->b, key[dir], 2, f->asks[dir]);
 		compile_enforced(c, f, (enum rs_field)key[dir][0]);
@@ -149,21 +149,36 @@ static void not_shut(struct compile *c, const struct fam *f)
 		{ f->daddr, f->saddr, RS_TH_DPORT, RS_TH_SPORT } };
 
 	for (int i = 0; i < 2 && c->require != 0; i++) {
-		rw_state(rw_rule(c->b, f->ok), RS_CT_NEW);
+		rw_state(rw_rule(c->b, f->odd), RS_CT_NEW);
 		rw_go(rw_fields_in(c->b, ends[i], 4, f->shut), RS_GOTO, f->denied);
 	}
 }
 
+/* Of both families: what has no connection is looked at now, what begins one in the middle
+ * as its data comes.  (Packets of neither kind are not odd.) */
+static uint32_t strange_chain(struct compile *c)
+{
+	uint32_t at = rsb_find_chain(c->b, "odd_strange");
+
+	if (at != RS_NONE)
+		return at;
+	at = rsb_chain(c->b, "odd_strange", NULL);
+	rw_state(rw_rule(c->b, at), RS_CT_INVALID | RS_CT_UNTRACKED);
+	rw_go(c->b, RS_GOTO, c->opening);
+	rw_set_label(rw_set_label(rw_rule(c->b, at), LABEL_FRESH), LABEL_PICKED);
+	rw_set_label(rw_set_label(c->b, LABEL_IN_SHORT), LABEL_OUT_SHORT);
+	return at;
+}
+
 void compile_odd(struct compile *c, const struct fam *f)
 {
-	compile_truncated(c, f, f->ok);
+	uint32_t strange;
+
+	compile_truncated(c, f, f->odd);
 	not_gated(c, f);
 	not_shut(c, f);
-	rw_state(rw_rule(c->b, f->ok), RS_CT_INVALID | RS_CT_UNTRACKED);
+	strange = strange_chain(c); /* has rules of its own */
+	rw_rule(c->b, f->odd);
 	nowhere_granted(c, f);
-	rw_go(c->b, RS_JUMP, c->opening);
-	rw_state(rw_rule(c->b, f->ok), RS_CT_NEW | RS_CT_RELATED);
-	nowhere_granted(c, f);
-	rw_set_label(rw_set_label(c->b, LABEL_FRESH), LABEL_PICKED);
-	rw_set_label(rw_set_label(c->b, LABEL_IN_SHORT), LABEL_OUT_SHORT);
+	rw_go(c->b, RS_GOTO, strange);
 }

@@ -62,6 +62,9 @@ static void condemn_rules(struct compile *c, uint32_t found, const struct openin
 		for (int e = 0; e < 2 && apart(c, i); e++) {
 			rw_no_label(rw_rule(c->b, found), label[e]);
 			of_family(c, f);
+			/* one picked up has no labels of an end that is not ours either */
+			if (f->watches)
+				rw_in(c->b, end[e], f->legacy);
 			compile_enforced(c, f, end[e]);
 			rw_go(rw_set_label(c->b, LABEL_CONDEMNED), RS_GOTO, report);
 		}

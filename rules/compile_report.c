@@ -22,7 +22,7 @@ struct report {
 	const char *kind;   /* of counters and sets: "exposure", "guard_seen", … */
 	const char *prefix; /* of the log */
 	bool to, from;      /* the host may be the destination, the source */
-	uint32_t log;       /* chain: logs, and where flows are, goes on as the report does */
+	uint32_t log;       /* chain, where flows are: logs, and goes on as the report does */
 };
 
 static uint32_t set_of(const struct report *r, const struct fam *f, const char *what,
@@ -103,13 +103,22 @@ static void done(const struct report *r, const char *what, uint32_t then)
 
 	snprintf(name, sizeof(name), "%.40s_%.16s", r->kind, what);
 	rw_counter(r->c->b, name);
-	if (strcmp(what, "logged") == 0)
-		then = r->log;
+	rw_go(r->c->b, then == RS_NONE ? RS_RETURN : RS_GOTO, then);
+}
+
+/* Counted where it is logged: the flow's rules, of which there are two, only say where. */
+static void log_rule(const struct report *r, uint32_t at, uint32_t then)
+{
+	char name[RS_NAME_MAX];
+
+	snprintf(name, sizeof(name), "%.40s_logged", r->kind);
+	rw_counter(rw_rule(r->c->b, at), name);
+	rw_log(r->c->b, r->c->o->log_group, SNAPLEN, r->prefix);
 	rw_go(r->c->b, then == RS_NONE ? RS_RETURN : RS_GOTO, then);
 }
 
 /* In a chain of its own: the prefix names the generation, so this is all of a report
- * that each reload sends again. */
+ * that each reload sends again (and of one without flows the jump that counts). */
 static uint32_t log_chain(const struct report *r, const char *head, uint32_t then)
 {
 	char name[RS_NAME_MAX];
@@ -117,15 +126,13 @@ static uint32_t log_chain(const struct report *r, const char *head, uint32_t the
 
 	snprintf(name, sizeof(name), "%.56s_log", head);
 	at = rsb_chain(r->c->b, name, NULL);
-	rw_log(rw_rule(r->c->b, at), r->c->o->log_group, SNAPLEN, r->prefix);
-	rw_go(r->c->b, then == RS_NONE ? RS_RETURN : RS_GOTO, then);
+	log_rule(r, at, then);
 	return at;
 }
 
 /* The flow's element counts the packet before its limit decides; packets renew it, so
  * that it can be read before its end.  Only what is within the limit goes on. */
-static void logged_rules(const struct report *r, const struct fam *f, uint32_t at,
-    uint32_t then)
+static void logged_rules(const struct report *r, const struct fam *f, uint32_t at)
 {
 	const uint8_t flow[4] = { f->saddr, f->daddr, RS_L4PROTO, RS_TH_DPORT };
 
@@ -133,7 +140,7 @@ static void logged_rules(const struct report *r, const struct fam *f, uint32_t a
 		with_ports(r, at, ports);
 		rw_flow(r->c->b, flow, ports ? 4 : 3, flow_set(r, f, ports), FLOW_IDLE_S,
 		    PER_MINUTE);
-		done(r, "logged", then);
+		rw_go(r->c->b, RS_GOTO, r->log);
 	}
 }
 
@@ -154,7 +161,7 @@ static void overflow_rules(const struct report *r, const struct fam *f, uint32_t
 static void flow_rules(const struct report *r, const struct fam *f, uint32_t at,
     uint32_t then)
 {
-	logged_rules(r, f, at, then);
+	logged_rules(r, f, at);
 	count_host(r, f, at, "unlogged");
 	overflow_rules(r, f, at, then);
 	count_host(r, f, at, "suppressed");
@@ -201,6 +208,13 @@ static uint32_t count_chain(const struct report *r)
 	return at;
 }
 
+static void count_jump(const struct report *r, uint32_t at)
+{
+	uint32_t count = count_chain(r); /* has rules of its own: before, not as an argument */
+
+	rw_go(rw_rule(r->c->b, at), RS_JUMP, count);
+}
+
 void compile_report_kept(struct compile *c, const struct fam *f, const char *kind)
 {
 	static const char *const sums[] = { "hits", "unlogged", "suppressed", "told" };
@@ -224,25 +238,23 @@ uint32_t compile_report(struct compile *c, struct fam *f, const char *kind,
 	char name[RS_NAME_MAX], counted[RS_NAME_MAX], prefix[128];
 	struct report r = { .c = c, .kind = counted, .prefix = prefix,
 		.to = strcmp(detail, "out") != 0, .from = strcmp(detail, "in") != 0 };
-	uint32_t head, count;
+	uint32_t head;
 
 	head_name(name, f, kind, detail);
 	snprintf(counted, sizeof(counted), "%s%s", kind, seen ? "_seen" : "");
 	snprintf(prefix, sizeof(prefix), "cordon %s g%u%s%s ", kind, c->o->generation,
 	    *detail != '\0' ? " " : "", detail);
 	head = rsb_chain(c->b, name, NULL);
-	r.log = log_chain(&r, name, f != NULL ? then : RS_NONE);
 	if (f != NULL) {
-		count_rules(&r, f, head);
+		r.log = log_chain(&r, name, then);
+		if (strcmp(kind, "denied") == 0) /* openings are, too */
+			count_jump(&r, head);
+		else
+			count_rules(&r, f, head);
 		flow_rules(&r, f, head, then);
 	} else { /* of both families; each packet is logged */
-		count = count_chain(&r); /* has rules of its own: before, not as an argument */
-		rw_go(rw_rule(c->b, head), RS_JUMP, count);
-		snprintf(name, sizeof(name), "%.40s_logged", counted);
-		rw_counter(rw_rule(c->b, head), name);
-		rw_go(c->b, RS_JUMP, r.log); /* and back: the kernel counts how deep it is */
-		if (then != RS_NONE)
-			rw_go(rw_rule(c->b, head), RS_GOTO, then);
+		count_jump(&r, head);
+		log_rule(&r, head, then); /* no chain: the kernel counts how deep it is */
 	}
 	return head;
 }

@@ -66,6 +66,40 @@ static void host_set(struct compile *c, struct fam *f)
 			    RS_NONE, "");
 }
 
+static bool is_larger(const struct netrange *a, const struct netrange *b)
+{
+	struct netaddr x = a->hi, y = b->hi;
+	int borrow_a = 0, borrow_b = 0;
+
+	for (int i = (int)netaddr_size(&x) - 1; i >= 0; i--) {
+		int da = a->hi.b[i] - a->lo.b[i] - borrow_a;
+		int db = b->hi.b[i] - b->lo.b[i] - borrow_b;
+
+		borrow_a = da < 0;
+		borrow_b = db < 0;
+		x.b[i] = (uint8_t)da;
+		y.b[i] = (uint8_t)db;
+	}
+	return netaddr_cmp(&x, &y) > 0;
+}
+
+/* Ranges come rising: the hull is the prefix of the first and the last. */
+static void add_span(struct fam *f, const struct netrange *r)
+{
+	uint32_t at = f->nspans < SPANS_MAX ? f->nspans : SPANS_MAX;
+	unsigned len = (unsigned)netaddr_size(&r->lo) * 8;
+
+	if (f->nspans++ == 0)
+		f->hull = *r;
+	while (!netrange_has(&f->hull, &r->hi) || netrange_prefixlen(&f->hull) < 0)
+		f->hull = netrange_of_prefix(&f->hull.lo, len--);
+	if (f->nspans > SPANS_MAX)
+		return;
+	for (; at > 0 && is_larger(r, &f->span[at - 1]); at--)
+		f->span[at] = f->span[at - 1];
+	f->span[at] = *r;
+}
+
 /* L and P, merged: places next to each other become one interval. */
 static void legacy_set(struct compile *c, struct fam *f)
 {
@@ -81,6 +115,8 @@ static void legacy_set(struct compile *c, struct fam *f)
 		     netaddr_cmp(&after, &p[i].range.lo) == 0; i++)
 			r.hi = after = p[i].range.hi;
 		put_range(c, f, f->legacy, &r);
+		if (r.lo.v == f->v)
+			add_span(f, &r);
 	}
 }
 
@@ -93,18 +129,6 @@ static void observe_set(struct compile *c, struct fam *f)
 	for (uint32_t i = 0; i < n; i++)
 		if (fs_host(c->fs, p[i].host)->mode == FS_OBSERVE)
 			put_range(c, f, f->observe, &p[i].range);
-}
-
-static void multicast_set(struct compile *c, struct fam *f)
-{
-	static const char *const groups[] = { "224.0.0.0/4", "255.255.255.255",
-		"ff00::/8" };
-	struct netrange r;
-
-	f->multicast = address_set(c, f, "multicast");
-	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
-		if (netrange_parse(groups[i], &r, NULL) == 0)
-			put_range(c, f, f->multicast, &r);
 }
 
 /* Of `related`, only these pass: unreachable, too big, time exceeded, parameter. */
@@ -186,7 +210,8 @@ void compile_sets(struct compile *c)
 		f->management = address_set(c, f, "management");
 		for (uint32_t k = 0; k < s->management.count; k++)
 			put_range(c, f, f->management, fs_range(c->fs, s->management.first + k));
-		multicast_set(c, f);
+		for (uint32_t k = 0; k < s->management.count; k++)
+			f->managed |= fs_range(c->fs, s->management.first + k)->lo.v == f->v;
 		icmp_error_set(c, f);
 		if (f->v == 6)
 			neighbour_sets(c, f);

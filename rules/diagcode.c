@@ -133,7 +133,7 @@ const struct diag_code diag_codes[] = {
 	    "A suggested rule has no reason yet: it begins with FIXME.",
 	    "Say why the host needs it, or remove the rule." },
 	{ "CRD070", "guard-shadowed", DIAG_WARNING,
-	    "A guard does nothing: another one hits all that it hits.",
+	    "A guard or its setting does nothing: another one hits the same, or it is off.",
 	    "Take it away, or compare other bytes." },
 	{ "CRD071", "guard-hits-opening", DIAG_WARNING,
 	    "A guard that drops hits how honest clients of SMB, RDP or TLS begin.",

@@ -403,7 +403,8 @@ static void put_update(FILE *f, const struct ruleset *rs, const struct rs_op *op
 	fputs(" }", f);
 }
 
-static void put_op(FILE *f, const struct ruleset *rs, const struct rs_op *op)
+/* goes_on: the one before is of the same kind, and of labels one statement sets all. */
+static void put_op(FILE *f, const struct ruleset *rs, const struct rs_op *op, bool goes_on)
 {
 	switch ((enum rs_opcode)op->code) {
 	case RS_OP_CMP:
@@ -437,7 +438,7 @@ static void put_op(FILE *f, const struct ruleset *rs, const struct rs_op *op)
 		fprintf(f, "ct label %s%u", op->negate ? "! " : "", op->arg);
 		break;
 	case RS_OP_SET_LABEL:
-		fprintf(f, "ct label set %u", op->arg);
+		fprintf(f, "%s%u", goes_on ? "| " : "ct label set ", op->arg);
 		break;
 	case RS_OP_COUNTER:
 		if (op->set == RS_NONE)
@@ -470,10 +471,12 @@ static void put_op(FILE *f, const struct ruleset *rs, const struct rs_op *op)
 
 void emit_rule_text(FILE *f, const struct ruleset *rs, const struct rs_rule *r)
 {
+	const struct rs_op *ops = RS_AT(rs, RS_OPS, struct rs_op, r->ops.first);
+
 	for (uint32_t i = 0; i < r->ops.count; i++) {
 		if (i > 0)
 			fputc(' ', f);
-		put_op(f, rs, RS_AT(rs, RS_OPS, struct rs_op, r->ops.first + i));
+		put_op(f, rs, &ops[i], i > 0 && ops[i].code == ops[i - 1].code);
 	}
 	if (*rs_str(rs, r->comment) != '\0')
 		fprintf(f, " comment \"%s\"", rs_str(rs, r->comment));

@@ -94,7 +94,7 @@ size_t guard_group(struct guard_alternative *alts, size_t n, struct guard_group 
 	while (done < n && n <= WORTH_MAX && groups < GUARD_GROUPS_MAX - 1) {
 		struct guard_group g = commonest(alts + done, n - done);
 
-		if (g.count < 2)
+		if (g.count == 0)
 			break;
 		gather(alts + done, n - done, &g);
 		g.first = (uint32_t)done;

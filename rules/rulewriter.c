@@ -102,7 +102,7 @@ struct rs_builder *rw_payload_is(struct rs_builder *b, uint16_t offset, uint8_t 
 	return rw_payload(b, offset, len, NULL, cmp, bytes);
 }
 
-struct rs_builder *rw_addr(struct rs_builder *b, enum rs_field f, const struct netrange *r)
+static struct rs_builder *address(struct rs_builder *b, enum rs_field f, const struct netrange *r, bool negate)
 {
 	struct rs_op op = op_of(RS_OP_CMP);
 	int len = netrange_prefixlen(r);
@@ -112,9 +112,12 @@ struct rs_builder *rw_addr(struct rs_builder *b, enum rs_field f, const struct n
 
 	op.field[0] = (uint8_t)f;
 	op.len = (uint8_t)size;
+	op.cmp = negate ? RS_NE : RS_EQ;
 	memcpy(op.value, r->lo.b, size);
 	if (len < 0) {
 		op.code = RS_OP_RANGE;
+		op.cmp = 0;
+		op.negate = negate;
 		memcpy(op.mask, r->hi.b, size);
 	} else if (len < (int)size * 8) {
 		mask = netrange_of_prefix(&ones, (unsigned)len);
@@ -122,6 +125,27 @@ struct rs_builder *rw_addr(struct rs_builder *b, enum rs_field f, const struct n
 		for (size_t i = 0; i < size; i++)
 			op.mask[i] = (uint8_t)~(mask.lo.b[i] ^ mask.hi.b[i]);
 	}
+	return put(b, &op);
+}
+
+struct rs_builder *rw_addr(struct rs_builder *b, enum rs_field f, const struct netrange *r)
+{
+	return address(b, f, r, false);
+}
+
+struct rs_builder *rw_not_addr(struct rs_builder *b, enum rs_field f, const struct netrange *r)
+{
+	return address(b, f, r, true);
+}
+
+struct rs_builder *rw_iface(struct rs_builder *b, enum rs_field f, enum rs_cmp cmp, const char *name)
+{
+	struct rs_op op = op_of(RS_OP_CMP);
+
+	op.cmp = (uint8_t)cmp;
+	op.field[0] = (uint8_t)f;
+	op.len = sizeof(op.value);
+	rw_ifname(op.value, name);
 	return put(b, &op);
 }
 

@@ -22,11 +22,14 @@ struct rs_builder *rw_payload(struct rs_builder *b, uint16_t offset, uint8_t len
     enum rs_cmp cmp, const uint8_t *value);
 /* the same with an integer value of len bytes, big endian */
 struct rs_builder *rw_payload_is(struct rs_builder *b, uint16_t offset, uint8_t len, enum rs_cmp cmp, uint64_t value);
-/* an address field inside r */
+/* an address field inside r, or outside */
 struct rs_builder *rw_addr(struct rs_builder *b, enum rs_field f, const struct netrange *r);
+struct rs_builder *rw_not_addr(struct rs_builder *b, enum rs_field f, const struct netrange *r);
 /* a port (or type) field in lo..hi */
 struct rs_builder *rw_ports(struct rs_builder *b, enum rs_field f, uint16_t lo, uint16_t hi);
 struct rs_builder *rw_in(struct rs_builder *b, enum rs_field f, uint32_t set);
+/* RS_IIFNAME or RS_OIFNAME is (is not) this name */
+struct rs_builder *rw_iface(struct rs_builder *b, enum rs_field f, enum rs_cmp cmp, const char *name);
 struct rs_builder *rw_not_in(struct rs_builder *b, enum rs_field f, uint32_t set);
 struct rs_builder *rw_in_masked(struct rs_builder *b, enum rs_field f, const uint8_t mask[16], uint32_t set);
 struct rs_builder *rw_fields_in(struct rs_builder *b, const uint8_t *fields, uint8_t n, uint32_t set);

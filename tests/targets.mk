@@ -64,7 +64,9 @@ lint:
 	  echo "clang-format would change $$n files (not an error: tables are laid out by hand)"
 
 # Parts of the CLI under test, which no archive holds.
+$(BUILD)/tests/test_jsonbuf: $(call obj,daemon/cli/jsonbuf.c daemon/cli/jsonbuf_json.c)
 $(BUILD)/tests/test_out: $(call obj,daemon/cli/out.c daemon/cli/out_table.c daemon/cli/jsonbuf.c)
+$(BUILD)/tests/test_replay_ct: $(call obj,daemon/cli/replay_ct.c daemon/cli/replay_ct_window.c)
 $(BUILD)/tests/%: tests/unit/%.c $(ARCHIVES)
 	$(call say,TEST,$@)
 	$(Q)$(test_cc) -lcmocka

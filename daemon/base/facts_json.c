@@ -112,7 +112,7 @@ static json_t *ntlm_json(const struct ntlm_facts *n)
 	SET_FACT(o, "domain", n->domain);
 	SET_FACT(o, "user", n->user);
 	SET_FACT(o, "host", n->workstation);
-	if (n->has_auth)
+	if (n->has_auth && n->response != NTLM_RESPONSE_NONE)
 		json_object_set_new(o, "response", json_string(kinds[n->response]));
 	return o;
 }
@@ -169,8 +169,10 @@ static json_t *smb_json(const struct smb_facts *f)
 		json_object_set_new(o, "dialect", json_string(buf));
 	if (f->smb1_count || f->smb2_count)
 		json_object_set_new(o, "client_dialects", dialects_json(f));
-	if (f->smb1_answered && f->smb1_chosen != SMB1_DIALECT_NONE)
-		json_object_set_new(o, "dialect_index", json_integer(f->smb1_chosen));
+	if (f->smb1_answered) /* of none of them MS-CIFS 2.2.4.52.2 says 0xffff */
+		json_object_set_new(o, "dialect_index",
+		    json_integer(f->smb1_chosen == SMB1_DIALECT_NONE ? 0xffff
+								     : f->smb1_chosen));
 	if (f->pid_high)
 		json_object_set_new(o, "negotiate_pid_high", json_integer(f->pid_high));
 	smb_flags(o, f->flags);

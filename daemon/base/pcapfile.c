@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "base/gzfile.h"
+#include "base/pcapng.h"
+#include "base/pcapplain.h"
 #include "base/readahead.h"
 #include "wire/decode_link.h"
 
@@ -21,7 +23,11 @@ struct pcapfile {
 	struct gzfile_error gz;
 	uint64_t size; /* of the file, 0: unknown */
 	int linktype;
-	struct readahead *ahead;
+	bool section; /* the first bytes are pcapng's */
+	bool simple, nanoseconds;   /* to be read by `plain` */
+	struct pcapplain *plain;    /* instead of pcap, behind the header */
+	struct pcapng *ng;	    /* instead of pcap, from the first byte */
+	struct readahead *ahead;    /* NULL: straight from `plain` or `ng` */
 };
 
 /* First bytes of what others pack captures with. */
@@ -61,6 +67,13 @@ static int explain(const unsigned char *head, size_t n, char *err)
 	return 0;
 }
 
+/* Whom the first bytes are for. */
+static void inside(struct pcapfile *f, const unsigned char head[static 4], size_t n)
+{
+	f->simple = n == 4 && pcapplain_magic(head, &f->nanoseconds);
+	f->section = n == 4 && pcapng_magic(head);
+}
+
 /* f->file from f->raw; -1 with the reason. */
 static int look_inside(struct pcapfile *f, char *err)
 {
@@ -75,6 +88,7 @@ static int look_inside(struct pcapfile *f, char *err)
 		return -1;
 	}
 	f->file = f->raw;
+	inside(f, head, n);
 	if (n < 2 || head[0] != 0x1f || head[1] != 0x8b)
 		return explain(head, n, err);
 	f->file = gzfile_open(f->raw, &f->gz);
@@ -84,14 +98,44 @@ static int look_inside(struct pcapfile *f, char *err)
 		return -1;
 	}
 	setvbuf(f->file, NULL, _IOFBF, READ_AHEAD);
+	inside(f, head, peek(f->file, head));
 	return 0;
+}
+
+static int link_known(struct pcapfile *f, char *err)
+{
+	const char *name;
+
+	if (decode_link_known(f->linktype))
+		return 0;
+	name = pcap_datalink_val_to_name(f->linktype);
+	snprintf(err, PCAPFILE_ERRLEN, "link type %d (%s) is none that is known here",
+	    f->linktype, name ? name : "unnamed");
+	return -1;
+}
+
+/* Of several interfaces one must be of use; a file may also hold none, and no packets. */
+static int open_pcapng(struct pcapfile *f, char *err)
+{
+	f->ng = pcapng_new(f->file);
+	if (!f->ng) {
+		snprintf(err, PCAPFILE_ERRLEN, "%s", strerror(ENOMEM));
+		return -1;
+	}
+	if (pcapng_begin(f->ng, &f->linktype) < 0) {
+		snprintf(err, PCAPFILE_ERRLEN, "neither pcap nor pcapng: %s",
+		    f->gz.why ? f->gz.why : pcapng_error(f->ng));
+		return -1;
+	}
+	return f->linktype < 0 ? 0 : link_known(f, err);
 }
 
 static int open_pcap(struct pcapfile *f, char *err)
 {
 	char why[PCAP_ERRBUF_SIZE] = "";
-	const char *name;
 
+	if (f->section)
+		return open_pcapng(f, err);
 	f->pcap = pcap_fopen_offline(f->file, why);
 	if (!f->pcap) {
 		snprintf(err, PCAPFILE_ERRLEN, "neither pcap nor pcapng: %s",
@@ -99,12 +143,7 @@ static int open_pcap(struct pcapfile *f, char *err)
 		return -1;
 	}
 	f->linktype = pcap_datalink(f->pcap);
-	if (decode_link_known(f->linktype))
-		return 0;
-	name = pcap_datalink_val_to_name(f->linktype);
-	snprintf(err, PCAPFILE_ERRLEN, "link type %d (%s) is none that is known here",
-	    f->linktype, name ? name : "unnamed");
-	return -1;
+	return link_known(f, err);
 }
 
 static void measure(struct pcapfile *f)
@@ -119,7 +158,7 @@ static void measure(struct pcapfile *f)
 }
 
 /* For the read-ahead: as libpcap gives them. */
-static int next(void *arg, struct pkt_in *ret)
+static int next_pcap(void *arg, struct pkt_in *ret)
 {
 	struct pcapfile *f = arg;
 	struct pcap_pkthdr *header;
@@ -141,28 +180,60 @@ static int next(void *arg, struct pkt_in *ret)
 	return 1;
 }
 
-struct pcapfile *pcapfile_open(const char *path, char err[static PCAPFILE_ERRLEN])
+static int next_ng(void *arg, struct pkt_in *ret)
+{
+	struct pcapfile *f = arg;
+
+	return pcapng_some(f->ng, ret, 1);
+}
+
+static int next_plain(void *arg, struct pkt_in *ret)
+{
+	struct pcapfile *f = arg;
+
+	return pcapplain_some(f->plain, ret, 1);
+}
+
+/* Who reads the packets: libpcap on a thread of its own; of files as nearly all are
+ * nobody but us, which costs less than handing packets over, unless they are packed. */
+static int open_packets(struct pcapfile *f)
+{
+	struct pcapplain_conf conf = { .linktype = f->linktype,
+		.nanoseconds = f->nanoseconds };
+	readahead_source *source = f->ng ? next_ng : next_pcap;
+
+	if (f->pcap && f->simple && pcap_major_version(f->pcap) == 2 &&
+	    pcap_minor_version(f->pcap) == 4) {
+		conf.snaplen = (uint32_t)pcap_snapshot(f->pcap);
+		f->plain = pcapplain_new(f->file, &conf);
+		if (!f->plain)
+			return -1;
+		source = next_plain;
+	}
+	if (f->file == f->raw && source != next_pcap)
+		return 0;
+	f->ahead = readahead_new(source, f);
+	return f->ahead ? 0 : -1;
+}
+
+struct pcapfile *pcapfile_of(FILE *file, char err[static PCAPFILE_ERRLEN])
 {
 	struct pcapfile *f = calloc(1, sizeof(*f));
 
 	if (!f) {
 		snprintf(err, PCAPFILE_ERRLEN, "%s", strerror(ENOMEM));
+		if (file != stdin)
+			fclose(file);
 		return NULL;
 	}
-	f->raw = strcmp(path, "-") == 0 ? stdin : fopen(path, "rbe");
-	if (!f->raw) {
-		snprintf(err, PCAPFILE_ERRLEN, "%s", strerror(errno));
-		free(f);
-		return NULL;
-	}
+	f->raw = file;
 	/* libpcap reads twice a packet; stdio's 4 KB would make a system call of
 	 * every tenth. */
 	setvbuf(f->raw, NULL, _IOFBF, READ_AHEAD);
 	measure(f);
 	if (look_inside(f, err) < 0 || open_pcap(f, err) < 0)
 		goto out;
-	f->ahead = readahead_new(next, f);
-	if (!f->ahead) {
+	if (open_packets(f) < 0) {
 		snprintf(err, PCAPFILE_ERRLEN, "%s", strerror(ENOMEM));
 		goto out;
 	}
@@ -172,12 +243,24 @@ out:
 	return NULL;
 }
 
+struct pcapfile *pcapfile_open(const char *path, char err[static PCAPFILE_ERRLEN])
+{
+	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rbe");
+
+	if (file)
+		return pcapfile_of(file, err);
+	snprintf(err, PCAPFILE_ERRLEN, "%s", strerror(errno));
+	return NULL;
+}
+
 void pcapfile_close(struct pcapfile *f)
 {
 	if (!f)
 		return;
 	if (f->ahead)
 		readahead_free(f->ahead);
+	pcapplain_free(f->plain);
+	pcapng_free(f->ng);
 	if (f->pcap) /* closes the file unless it is stdin */
 		pcap_close(f->pcap);
 	else if (f->file && f->file != stdin)
@@ -189,12 +272,18 @@ void pcapfile_close(struct pcapfile *f)
 
 int pcapfile_some(struct pcapfile *f, struct pkt_in *ret, int max)
 {
-	return readahead_some(f->ahead, ret, max);
+	if (f->ahead)
+		return readahead_some(f->ahead, ret, max);
+	return f->ng ? pcapng_some(f->ng, ret, max) : pcapplain_some(f->plain, ret, max);
 }
 
 const char *pcapfile_error(struct pcapfile *f)
 {
-	return f->gz.why ? f->gz.why : pcap_geterr(f->pcap);
+	if (f->gz.why)
+		return f->gz.why;
+	if (f->ng)
+		return pcapng_error(f->ng);
+	return f->plain ? pcapplain_error(f->plain) : pcap_geterr(f->pcap);
 }
 
 int pcapfile_percent(const struct pcapfile *f)

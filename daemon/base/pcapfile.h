@@ -4,6 +4,7 @@
 #define BASE_PCAPFILE_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "wire/decode.h"
 
@@ -15,11 +16,16 @@ enum { PCAPFILE_ERRLEN = 512 };
  * failure with the reason, without the path, in err: not readable, no capture, a link type
  * that isn't known. */
 struct pcapfile *pcapfile_open(const char *path, char err[static PCAPFILE_ERRLEN]);
+
+/* The same of a stream at its first byte, which is closed with it, or at once on failure,
+ * unless it is stdin. */
+struct pcapfile *pcapfile_of(FILE *file, char err[static PCAPFILE_ERRLEN]);
+
 void pcapfile_close(struct pcapfile *f);
 
 /* Up to max of the next packets, whose bytes are borrowed until the next call: how many,
- * 0 at the end, -1 if the file is broken off or damaged there (pcapfile_error()).  Where
- * there is a second processor the file is read ahead on it. */
+ * 0 at the end, -1 if the file is broken off or damaged there (pcapfile_error()).  gzip
+ * and rarer kinds of pcap are read ahead on a second processor where there is one. */
 int pcapfile_some(struct pcapfile *f, struct pkt_in *ret, int max);
 
 /* The same for one. */

@@ -11,8 +11,6 @@
 #include "cli/jsonbuf.h"
 #include "cli/out.h"
 
-enum { GUARDS_MAX = 64 };
-
 const char *answer_side(const struct fs_side *s)
 {
 	if (s->match)
@@ -60,40 +58,43 @@ const char *answer_service(
 	return buf;
 }
 
-static size_t insert_sorted(uint32_t *list, size_t n, size_t cap, uint32_t x)
+/* The first use of side s from *at on that does something; *at is moved there. */
+static bool next_use(const struct fs *fs, const struct fs_flow *flow,
+    const struct fs_side *s, uint32_t *at, uint32_t *ret)
 {
-	size_t i = n;
+	const struct fs_span *uses = &fs_host(fs, s->host)->guards;
+	const struct netaddr *peer = s->dir == FS_IN ? &flow->src : &flow->dst;
 
-	while (i > 0 && list[i - 1] > x)
-		i--;
-	if ((i > 0 && list[i - 1] == x) || n == cap)
-		return n;
-	memmove(list + i + 1, list + i, (n - i) * sizeof(*list));
-	list[i] = x;
-	return n + 1;
-}
+	for (; *at < uses->count; ++*at) {
+		const struct fs_guard_use *u =
+		    FS_AT(fs, FS_GUARD_USES, struct fs_guard_use, uses->first + *at);
 
-size_t answer_guards(const struct fs *fs, const struct fs_flow *flow,
-    const struct fs_verdict *v, uint32_t *ret, size_t cap)
-{
-	size_t n = 0;
-
-	if (flow->proto != IPPROTO_TCP)
-		return 0;
-	for (unsigned s = 0; s < v->nsides; s++) {
-		const struct fs_span *uses = &fs_host(fs, v->side[s].host)->guards;
-		const struct netaddr *peer =
-		    v->side[s].dir == FS_IN ? &flow->src : &flow->dst;
-
-		for (uint32_t i = 0; i < uses->count; i++) {
-			const struct fs_guard_use *u = FS_AT(
-			    fs, FS_GUARD_USES, struct fs_guard_use, uses->first + i);
-
-			if (fs_use_action(fs, u, peer, flow->at) != FS_GUARD_OFF)
-				n = insert_sorted(ret, n, cap, u->guard);
+		if (fs_use_action(fs, u, peer, flow->at) != FS_GUARD_OFF) {
+			*ret = u->guard;
+			return true;
 		}
 	}
-	return n;
+	return false;
+}
+
+/* The uses of each side ascend: the smaller of the two first ones is next. */
+bool answer_guards_next(struct answer_guards *w, const struct fs *fs,
+    const struct fs_flow *flow, const struct fs_verdict *v, uint32_t *ret)
+{
+	uint32_t guard[2];
+	bool any[2] = { false, false };
+	unsigned best = 0;
+
+	for (unsigned s = 0; s < v->nsides && flow->proto == IPPROTO_TCP; s++)
+		any[s] = next_use(fs, flow, &v->side[s], &w->at[s], &guard[s]);
+	if (!any[0] && !any[1])
+		return false;
+	if (any[1] && (!any[0] || guard[1] < guard[0]))
+		best = 1;
+	*ret = guard[best];
+	w->at[!best] += any[!best] && guard[!best] == *ret;
+	w->at[best]++;
+	return true;
 }
 
 static const char *guard_id(const struct fs *fs, uint32_t i)
@@ -132,8 +133,8 @@ void answer_side_json(struct jsonbuf *b, const struct fs *fs, const struct fs_si
 void answer_members(struct jsonbuf *b, const struct fs *fs, const struct fs_flow *flow,
     const struct fs_verdict *v)
 {
-	uint32_t guards[GUARDS_MAX];
-	size_t n = answer_guards(fs, flow, v, guards, GUARDS_MAX);
+	struct answer_guards walk = { { 0, 0 } };
+	uint32_t guard;
 
 	RAW(b, "\"verdict\":\"");
 	jsonbuf_raw(b, fs_result_name(v->result));
@@ -144,10 +145,10 @@ void answer_members(struct jsonbuf *b, const struct fs *fs, const struct fs_flow
 		answer_side_json(b, fs, &v->side[i]);
 	}
 	RAW(b, "],\"guards\":[");
-	for (size_t i = 0; i < n; i++) {
-		if (i > 0)
+	for (bool more = false; answer_guards_next(&walk, fs, flow, v, &guard); more = true) {
+		if (more)
 			RAW(b, ",");
-		jsonbuf_str(b, guard_id(fs, guards[i]));
+		jsonbuf_str(b, guard_id(fs, guard));
 	}
 	RAW(b, "],\"reason\":");
 	jsonbuf_str(b, fs_reason_text(v->reason));
@@ -312,8 +313,9 @@ void answer_headline(FILE *f, bool colour, const struct fs_flow *flow,
 void answer_text(FILE *f, bool colour, const struct fs *fs, const struct fs_flow *flow,
     const struct fs_verdict *v, const char *src, const char *dst)
 {
-	uint32_t guards[GUARDS_MAX];
-	size_t n = answer_guards(fs, flow, v, guards, GUARDS_MAX);
+	struct answer_guards walk = { { 0, 0 } };
+	const char *before = "  guards on its payload: ";
+	uint32_t guard;
 
 	answer_headline(f, colour, flow, v, src, dst);
 	for (unsigned i = 0; i < v->nsides; i++) {
@@ -326,10 +328,11 @@ void answer_text(FILE *f, bool colour, const struct fs *fs, const struct fs_flow
 	if (v->reason != FS_WHY_RULES || flow->proto != IPPROTO_TCP)
 		return;
 	spoken_text(f, v);
-	for (size_t i = 0; i < n; i++) {
-		fputs(i == 0 ? "  guards on its payload: " : ", ", f);
-		put(f, fs, FS_AT(fs, FS_GUARDS, struct guard, guards[i])->id);
+	while (answer_guards_next(&walk, fs, flow, v, &guard)) {
+		fputs(before, f);
+		put(f, fs, FS_AT(fs, FS_GUARDS, struct guard, guard)->id);
+		before = ", ";
 	}
-	if (n > 0)
+	if (*before == ',')
 		fputc('\n', f);
 }

@@ -16,10 +16,14 @@ struct jsonbuf;
 const char *answer_side(const struct fs_side *s);
 const char *answer_dir(enum fs_dir d); /* "inbound", "outbound" */
 
-/* Guards of the hosts involved that look at the flow at its time (action alert or
- * drop), ascending; only TCP has any.  At most cap are stored; returns their number. */
-size_t answer_guards(const struct fs *fs, const struct fs_flow *flow,
-    const struct fs_verdict *v, uint32_t *ret, size_t cap);
+/* A walk over the guards of the hosts involved that look at the flow at its time (action
+ * alert or drop); only TCP has any.  Starts zeroed. */
+struct answer_guards {
+	uint32_t at[2]; /* by side: uses that are behind it */
+};
+/* The next in ascending order, each once; false: no more. */
+bool answer_guards_next(struct answer_guards *w, const struct fs *fs,
+    const struct fs_flow *flow, const struct fs_verdict *v, uint32_t *ret);
 
 /* "verdict":…,"sides":[…],"guards":[…],"reason":… without the braces around. */
 void answer_members(struct jsonbuf *b, const struct fs *fs, const struct fs_flow *flow,

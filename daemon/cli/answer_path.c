@@ -9,7 +9,7 @@
 #include "cli/answer.h"
 #include "cli/out.h"
 
-enum { NEAR_MAX = 3, GUARDS_MAX = 64, GUARDS_A_LINE = 5 };
+enum { NEAR_MAX = 3, GUARDS_A_LINE = 5 };
 
 struct path {
 	FILE *f;
@@ -313,15 +313,19 @@ static void no_match(const struct path *p, const struct fs_side *s)
 
 static void guards(const struct path *p)
 {
-	uint32_t list[GUARDS_MAX];
-	size_t n = answer_guards(p->fs, p->flow, p->v, list, GUARDS_MAX);
+	struct answer_guards walk = { { 0, 0 } };
+	uint32_t guard;
+	size_t i = 0;
 
-	for (size_t i = 0; i < n; i++) {
+	for (; answer_guards_next(&walk, p->fs, p->flow, p->v, &guard); i++) {
+		if (i > 0)
+			fputs(i % GUARDS_A_LINE == 0 ? ",\n" : ", ", p->f);
 		if (i % GUARDS_A_LINE == 0)
 			step(p, i == 0 ? "guards" : NULL);
-		put(p, FS_AT(p->fs, FS_GUARDS, struct guard, list[i])->id);
-		fputs(i + 1 == n ? "\n" : (i + 1) % GUARDS_A_LINE == 0 ? ",\n" : ", ", p->f);
+		put(p, FS_AT(p->fs, FS_GUARDS, struct guard, guard)->id);
 	}
+	if (i > 0)
+		fputc('\n', p->f);
 }
 
 static void payload(const struct path *p)

@@ -105,11 +105,24 @@ static int add(struct hits *h, uint64_t id, const uint32_t *hit, size_t n)
 	return 0;
 }
 
+/* Of SMB and RDP the sensor's own guards are asked about messages: a packet may hold several,
+ * which are not one. */
+static size_t of_kernel(const struct guards *g, uint32_t *hit, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (guards_where(g, hit[i]) == GUARD_KERNEL)
+			hit[kept++] = hit[i];
+	return kept;
+}
+
 int hits_packet(
     struct hits *h, const struct guards *g, const struct wire *w, uint32_t *ret)
 {
 	enum decode how;
 	const struct pkt_view *v = wire_view(w, &how);
+	enum guard_dir sent;
 	bool to_client;
 	uint64_t id = 0;
 	size_t n;
@@ -117,7 +130,11 @@ int hits_packet(
 	if (how != DECODE_OK || v->proto != IPPROTO_TCP ||
 	    v->payload_len < GUARDS_PAYLOAD_MIN || !wire_flow(w, NULL, &to_client))
 		return 0;
-	n = guards_match(g, to_client, v->payload, v->payload_len, ret);
+	sent = to_client ? GUARD_TO_CLIENT : GUARD_TO_SERVER;
+	n = guards_match(
+	    g, wire_opened(w) ? sent : GUARD_BOTH, v->payload, v->payload_len, ret);
+	if (wire_app(w) != APP_NONE)
+		n = of_kernel(g, ret, n);
 	if (n && wire_flow(w, &id, &to_client) && add(h, id, ret, n) < 0)
 		return -1;
 	return (int)n;

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
 
 #include <cordon/flowspace.h>
 #include <cordon/guard.h>
@@ -16,6 +18,7 @@
 #include "base/pcapfile.h"
 #include "cli/cli.h"
 #include "cli/hits.h"
+#include "cli/jsonbuf.h"
 #include "cli/out.h"
 #include "wire/guards.h"
 #include "wire/wire.h"
@@ -30,9 +33,10 @@ struct look {
 	struct hits *hits;
 };
 
-/* A capture is worth more memory than a live link: it isn't bounded by time. */
+/* A capture is worth more memory than a live link: it isn't bounded by time.  Mirror feeds
+ * bring packets in tunnels. */
 static const struct wire_conf conf = { .flows = 1u << 18, .streams = 2048, .facts = 1u << 14,
-	.huge_pages = true };
+	.tunnels = true, .huge_pages = true };
 
 /* The newest sighting of each flow, by a small hash on its id. */
 struct seen {
@@ -109,14 +113,12 @@ static void seen_sort(struct seen *s)
 	seen_index(s);
 }
 
-static void print_json(json_t *o)
+static void print_json(struct jsonbuf *b, json_t *o)
 {
-	/* json_dumpf() asks stdio for every bracket */
-	char *line = json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
-
-	if (line)
-		puts(line);
-	free(line);
+	if (o) {
+		jsonbuf_json(b, o);
+		jsonbuf_mem(b, "\n", 1);
+	}
 	json_decref(o);
 }
 
@@ -125,13 +127,21 @@ static const char *guard_id(const struct look *l, uint32_t i)
 	return fs_str(l->fs, FS_AT(l->fs, FS_GUARDS, struct guard, i)->id);
 }
 
-/* On packets of the flow, as the kernel sees them, or on its messages. */
-static bool was_hit(const struct look *l, const struct sighting *s, uint32_t guard)
+/* What was hit on packets of the flows, as the kernel sees them, is added to what was on
+ * their messages. */
+static void add_hits(const struct look *l, struct seen *s)
 {
-	const uint32_t *bits = hits_of(l->hits, s->flow_id);
+	for (size_t i = 0; i < s->n; i++) {
+		const uint32_t *bits = hits_of(l->hits, s->list[i].flow_id);
 
-	return ((bits ? bits[guard / 32] : 0) | s->facts.guards[guard / 32]) >>
-		   guard % 32 & 1;
+		for (size_t k = 0; bits && k < FACT_GUARD_WORDS; k++)
+			s->list[i].facts.guards[k] |= bits[k];
+	}
+}
+
+static bool was_hit(const struct sighting *s, uint32_t guard)
+{
+	return s->facts.guards[guard / 32] >> guard % 32 & 1;
 }
 
 static json_t *guards_json(const struct look *l, const struct sighting *s)
@@ -139,17 +149,18 @@ static json_t *guards_json(const struct look *l, const struct sighting *s)
 	json_t *list = json_array();
 
 	for (uint32_t i = 0; i < l->fs->table[FS_GUARDS].count && i < GUARDS_MAX; i++)
-		if (was_hit(l, s, i))
+		if (was_hit(s, i))
 			json_array_append_new(list, json_string(guard_id(l, i)));
 	return list;
 }
 
-static void print_flow_json(const struct look *l, const struct sighting *s)
+static void print_flow_json(
+    struct jsonbuf *b, const struct look *l, const struct sighting *s)
 {
 	char client[NETADDR_STRLEN], server[NETADDR_STRLEN];
 	enum app app = (enum app)s->facts.app;
 
-	print_json(json_pack("{ss si ss si ss ss ss so so}",
+	print_json(b, json_pack("{ss si ss si ss ss ss so so}",
 	    "src_ip", netaddr_format(&s->client, client), "src_port", s->client_port,
 	    "dest_ip", netaddr_format(&s->server, server), "dest_port", s->server_port,
 	    "proto", "TCP", "app_proto", app_name(app),
@@ -171,11 +182,14 @@ static const struct counter {
 	COUNTER("malformed", malformed),
 	COUNTER("cut", cut),
 	COUNTER("unknown_linktype", unknown_link),
+	COUNTER("tunnelled", tunnelled),
 	COUNTER("fragments", fragments),
 	COUNTER("fragments_dropped", frags_dropped),
 	COUNTER("old_segments", old_segments),
 	COUNTER("overlap_conflicts", conflicts),
 	COUNTER("gaps", gaps),
+	COUNTER("gaps_resumed", resumed),
+	COUNTER("outside_window", outside),
 	COUNTER("lost_sync", lost_sync),
 	COUNTER("flows_evicted", flows_evicted),
 	COUNTER("streams_evicted", streams_evicted),
@@ -201,7 +215,7 @@ static uint32_t flows_hit(
 	uint64_t id;
 
 	for (size_t i = 0; !others && i < seen->n; i++)
-		n += was_hit(l, &seen->list[i], guard);
+		n += was_hit(&seen->list[i], guard);
 	for (size_t i = 0; others && hits_at(l->hits, i, &id, &bits); i++)
 		n += (bits[guard / 32] >> guard % 32 & 1) && !seen_has(seen, id);
 	return n;
@@ -220,8 +234,8 @@ static json_t *hits_json(const struct look *l, const struct seen *seen, bool oth
 	return o;
 }
 
-static void print_summary_json(const struct look *l, const struct seen *seen,
-    const struct wire_stats *st, unsigned damaged)
+static void print_summary_json(struct jsonbuf *b, const struct look *l,
+    const struct seen *seen, const struct wire_stats *st, unsigned damaged)
 {
 	json_t *o = json_object(), *apps = json_object();
 
@@ -236,10 +250,11 @@ static void print_summary_json(const struct look *l, const struct seen *seen,
 	json_object_set_new(o, "guards", hits_json(l, seen, false));
 	json_object_set_new(o, "guards_elsewhere", hits_json(l, seen, true));
 	json_object_set_new(o, "damaged_files", json_integer(damaged));
-	print_json(o);
+	print_json(b, o);
 }
 
-static int __attribute__((format(printf, 4, 5))) append(char *buf, size_t room, size_t at, const char *fmt, ...)
+static int __attribute__((format(printf, 4, 5)))
+append(char *buf, size_t room, size_t at, const char *fmt, ...)
 {
 	va_list ap;
 	int n;
@@ -288,7 +303,7 @@ static void guard_words(const struct look *l, const struct sighting *s, char *bu
 	size_t at = strlen(buf);
 
 	for (uint32_t i = 0; i < l->fs->table[FS_GUARDS].count && i < GUARDS_MAX; i++)
-		if (was_hit(l, s, i))
+		if (was_hit(s, i))
 			APPEND(" guard %s", guard_id(l, i));
 }
 
@@ -357,6 +372,17 @@ static int take(const struct look *l, struct seen *seen, const struct pkt_in *in
 	return 0;
 }
 
+/* What waited for bytes that no packet brought. */
+static int finish(const struct look *l, struct seen *seen)
+{
+	struct sighting one;
+
+	while (wire_finish(l->wire, &one))
+		if (seen_put(seen, &one) < 0)
+			return -1;
+	return 0;
+}
+
 static void progress(const char *path, const struct pcapfile *f, uint64_t packets, size_t found)
 {
 	int percent = pcapfile_percent(f);
@@ -403,20 +429,30 @@ static int read_file(const char *path, const struct look *l, struct seen *seen)
 	return n < 0 ? 1 : 0;
 }
 
+static int print_all_json(const struct look *l, const struct seen *seen,
+    const struct wire_stats *st, unsigned damaged)
+{
+	static struct jsonbuf out;
+
+	jsonbuf_init(&out, STDOUT_FILENO);
+	for (size_t i = 0; i < seen->n; i++)
+		print_flow_json(&out, l, &seen->list[i]);
+	print_summary_json(&out, l, seen, st, damaged);
+	jsonbuf_flush(&out);
+	return out.failed ? -1 : 0;
+}
+
 static int print_all(struct seen *seen, const struct look *l, unsigned damaged)
 {
 	struct wire_stats st;
-	int rc = 0;
+	int rc;
 
 	seen_sort(seen);
+	add_hits(l, seen);
 	wire_get_stats(l->wire, &st);
-	if (cli.format == FORMAT_JSON) {
-		for (size_t i = 0; i < seen->n; i++)
-			print_flow_json(l, &seen->list[i]);
-		print_summary_json(l, seen, &st, damaged);
-	} else {
-		rc = print_text(l, seen, &st);
-	}
+	if (cli.format == FORMAT_JSON)
+		return print_all_json(l, seen, &st, damaged);
+	rc = print_text(l, seen, &st);
 	return fflush(stdout) == 0 ? rc : -1;
 }
 
@@ -430,7 +466,12 @@ static void look_free(struct look *l)
 
 static int look_init(struct look *l)
 {
-	*l = (struct look){ .wire = wire_new(&conf), .hits = hits_new() };
+	struct wire_conf own = conf;
+
+	*l = (struct look){ .hits = hits_new() };
+	/* who wrote the capture does not choose where its flows stand in the table */
+	if (getrandom(&own.seed, sizeof(own.seed), 0) == sizeof(own.seed))
+		l->wire = wire_new(&own);
 	if (rules_shipped_guards(&l->fs) == 0)
 		l->guards = hits_guards(l->fs, NULL);
 	if (!l->wire || !l->hits || !l->guards) {
@@ -462,7 +503,7 @@ int verb_inspect(int argc, char **argv)
 			rc = CLI_USAGE;
 			break;
 		}
-	if (print_all(&seen, &l, damaged) < 0)
+	if (finish(&l, &seen) < 0 || print_all(&seen, &l, damaged) < 0)
 		rc = CLI_SYSTEM;
 	free(seen.list);
 	free(seen.slot);

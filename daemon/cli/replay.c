@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "wire/decode.h"
 #include "wire/facts.h"
@@ -15,6 +16,7 @@ struct key {
 	uint16_t port[2];
 	uint8_t proto;
 };
+_Static_assert(sizeof(struct key) % sizeof(uint64_t) == 0, "hashed by words");
 
 struct replay {
 	struct replay_flow *flow;
@@ -22,8 +24,11 @@ struct replay {
 	size_t n, cap;
 	uint32_t *slot; /* open hash of flow indexes + 1; the newest of a key */
 	size_t mask;
+	uint64_t seed[2]; /* who wrote the capture does not choose the slots */
 	size_t last; /* flow of the packet counted last */
 	bool reply;  /* and its direction */
+	unsigned end;
+	size_t before; /* flow of its key before that one */
 };
 
 enum { FIRST_SLOTS = 1024 };
@@ -36,8 +41,8 @@ struct replay *replay_new(void)
 		return NULL;
 	r->mask = FIRST_SLOTS - 1;
 	r->slot = calloc(FIRST_SLOTS, sizeof(*r->slot));
-	if (!r->slot) {
-		free(r);
+	if (!r->slot || getrandom(r->seed, sizeof(r->seed), 0) != sizeof(r->seed)) {
+		replay_free(r);
 		return NULL;
 	}
 	return r;
@@ -69,20 +74,23 @@ static struct key key_of(const struct netaddr *src, uint16_t sport,
 	return k;
 }
 
-static size_t hash(const struct key *k)
+static size_t hash(const struct replay *r, const struct key *k)
 {
-	const unsigned char *b = (const unsigned char *)k;
-	uint64_t h = 1469598103934665603u;
+	uint64_t word[sizeof(*k) / sizeof(uint64_t)], h = r->seed[0];
 
-	for (size_t i = 0; i < sizeof(*k); i++)
-		h = (h ^ b[i]) * 1099511628211u;
-	return (size_t)(h ^ h >> 32);
+	memcpy(word, k, sizeof(word));
+	for (size_t i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
+		unsigned __int128 p = (unsigned __int128)(h ^ word[i]) * (r->seed[1] | 1);
+
+		h = (uint64_t)p ^ (uint64_t)(p >> 64);
+	}
+	return (size_t)h;
 }
 
 /* The slot of a key: its own, or the free one where it would go. */
 static uint32_t *slot_of(const struct replay *r, const struct key *k)
 {
-	size_t at = hash(k) & r->mask;
+	size_t at = hash(r, k) & r->mask;
 
 	while (r->slot[at] && memcmp(&r->key[r->slot[at] - 1], k, sizeof(*k)) != 0)
 		at = (at + 1) & r->mask;
@@ -185,6 +193,8 @@ int replay_packet(
 		 : key_of(&v->src, v->sport, &v->dst, v->dport, v->proto);
 	at = *slot_of(r, &k);
 	f = at ? &r->flow[at - 1] : NULL;
+	r->before = at ? (size_t)at - 1 : SIZE_MAX;
+	r->end = v->sport != k.port[0] || netaddr_cmp(&v->src, &k.addr[0]) != 0;
 	if (!f || (opens && f->closed)) {
 		f = add(r, &k);
 		if (!f)
@@ -218,6 +228,7 @@ void replay_spoken(struct replay *r, const struct sighting *s)
 	if (!at)
 		return;
 	f = &r->flow[at - 1];
+	r->last = at - 1;
 	if (f->app == APP_NONE) {
 		f->spoken_us = s->last_us;
 		f->spoken_at = f->packets;
@@ -240,6 +251,16 @@ size_t replay_last(const struct replay *r, bool *ret_reply)
 	if (ret_reply)
 		*ret_reply = r->reply;
 	return r->last;
+}
+
+unsigned replay_last_end(const struct replay *r)
+{
+	return r->end;
+}
+
+size_t replay_last_before(const struct replay *r)
+{
+	return r->before;
 }
 
 size_t replay_count(const struct replay *r)

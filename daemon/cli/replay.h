@@ -43,7 +43,12 @@ int replay_packet(struct replay *r, const struct pkt_view *v, int64_t ts_us,
  * reply (ret may be NULL). */
 size_t replay_last(const struct replay *r, bool *ret_reply);
 
-/* Note what a flow that was counted spoke. */
+/* Of that packet's two ends the number of the sender's, 0 or 1: the same for all flows
+ * between them.  And the flow between them before this one, or SIZE_MAX. */
+unsigned replay_last_end(const struct replay *r);
+size_t replay_last_before(const struct replay *r);
+
+/* Note what a flow that was counted spoke; it is that of the packet last counted, then. */
 void replay_spoken(struct replay *r, const struct sighting *s);
 
 /* Flows by their first packet. */

@@ -123,6 +123,24 @@ static bool gets_through(const struct judged *j)
 	return j->flow->app != APP_NONE && !stopped(j);
 }
 
+/* Whether the same is told of it: by guards, by requirements, on so many packets. */
+static bool told_alike(const struct judged *a, const struct judged *b)
+{
+	const struct replay_fate *x = &a->fate, *y = &b->fate;
+
+	if (a->nhits != b->nhits || x->ngates != y->ngates || x->dropped != y->dropped ||
+	    a->exposure != b->exposure)
+		return false;
+	for (size_t i = 0; i < a->nhits; i++)
+		if (strcmp(a->hit[i].guard, b->hit[i].guard) != 0 ||
+		    strcmp(replay_action(&a->hit[i]), replay_action(&b->hit[i])) != 0)
+			return false;
+	for (size_t i = 0; i < x->ngates; i++)
+		if (x->gate[i].require != y->gate[i].require || x->gate[i].held != y->gate[i].held)
+			return false;
+	return true;
+}
+
 static void compare(struct comparing *c, size_t i, const int64_t *at, struct pair *ret)
 {
 	ret->flow = replay_flow(c->to[0].flows, i);
@@ -131,7 +149,7 @@ static void compare(struct comparing *c, size_t i, const int64_t *at, struct pai
 	if (stopped(&ret->before) != stopped(&ret->after))
 		ret->change = stopped(&ret->before) ? OPENED : CLOSED;
 	else if (fate_of(&ret->before) != fate_of(&ret->after) ||
-	    ret->before.exposure != ret->after.exposure)
+	    !told_alike(&ret->before, &ret->after))
 		ret->change = OTHER;
 	else
 		ret->change = SAME;
@@ -156,19 +174,18 @@ static void side_json(struct jsonbuf *b, const char *key, const struct judged *j
 	jsonbuf_str(b, fate_word[fate_of(j)]);
 	jsonbuf_raw(b, ",\"why\":");
 	jsonbuf_str(b, replay_why(j, why, sizeof(why)));
+	jsonbuf_raw(b, ",\"guard_hits\":[");
+	for (size_t i = 0; i < j->nhits; i++) {
+		jsonbuf_raw(b, i ? ",{\"guard\":" : "{\"guard\":");
+		jsonbuf_str(b, j->hit[i].guard);
+		jsonbuf_raw(b, ",\"action\":");
+		jsonbuf_str(b, replay_action(&j->hit[i]));
+		jsonbuf_raw(b, "}");
+	}
+	jsonbuf_raw(b, "],\"denied_packets\":");
+	jsonbuf_uint(b, j->fate.judged ? j->fate.dropped :
+		j->v.result == FS_DENY ? j->flow->packets : 0);
 	jsonbuf_raw(b, j->exposure ? ",\"exposure\":true}" : ",\"exposure\":false}");
-}
-
-static void member(struct jsonbuf *b, const char *key, const char *value)
-{
-	jsonbuf_raw(b, key);
-	jsonbuf_str(b, value);
-}
-
-static void count(struct jsonbuf *b, const char *key, uint64_t n)
-{
-	jsonbuf_raw(b, key);
-	jsonbuf_uint(b, n);
 }
 
 static void row_json(struct jsonbuf *b, const struct pair *p)
@@ -177,37 +194,37 @@ static void row_json(struct jsonbuf *b, const struct pair *p)
 	char text[64], service[ANSWER_SERVICE_LEN];
 
 	replay_timestamp(f->first_us, text, sizeof(text));
-	member(b, "{\"timestamp\":", text);
-	member(b, ",\"change\":", changes[p->change].word);
+	jsonbuf_member(b, "{\"timestamp\":", text);
+	jsonbuf_member(b, ",\"change\":", changes[p->change].word);
 	replay_end(&f->src, 0, false, text, sizeof(text));
-	member(b, ",\"src_ip\":", text);
+	jsonbuf_member(b, ",\"src_ip\":", text);
 	if (has_ports(f->proto))
-		count(b, ",\"src_port\":", f->sport);
+		jsonbuf_number(b, ",\"src_port\":", f->sport);
 	replay_end(&f->dst, 0, false, text, sizeof(text));
-	member(b, ",\"dest_ip\":", text);
-	count(b, has_ports(f->proto) ? ",\"dest_port\":" : ",\"icmp_type\":", f->dport);
-	member(b, ",\"proto\":", replay_proto(&p->before.asked, service));
+	jsonbuf_member(b, ",\"dest_ip\":", text);
+	jsonbuf_number(b, has_ports(f->proto) ? ",\"dest_port\":" : ",\"icmp_type\":", f->dport);
+	jsonbuf_member(b, ",\"proto\":", replay_proto(&p->before.asked, service));
 	if (f->app != APP_NONE)
-		member(b, ",\"app_proto\":", app_name((enum app)f->app));
+		jsonbuf_member(b, ",\"app_proto\":", app_name((enum app)f->app));
 	side_json(b, ",\"before\":", &p->before);
 	side_json(b, ",\"after\":", &p->after);
 	jsonbuf_raw(b, p->exposes ? ",\"exposes\":true" : ",\"exposes\":false");
-	count(b, ",\"packets\":", f->packets);
-	count(b, ",\"bytes\":", f->bytes);
+	jsonbuf_number(b, ",\"packets\":", f->packets);
+	jsonbuf_number(b, ",\"bytes\":", f->bytes);
 	jsonbuf_raw(b, "}\n");
 }
 
 static void summary_json(struct jsonbuf *b, const struct comparing *c)
 {
 	jsonbuf_raw(b, "{\"event_type\":\"summary\"");
-	count(b, ",\"flows\":", replay_count(c->to[0].flows));
-	count(b, ",\"opened\":", c->n[OPENED]);
-	count(b, ",\"closed\":", c->n[CLOSED]);
-	count(b, ",\"changed\":", c->n[OTHER]);
-	count(b, ",\"same\":", c->n[SAME]);
-	count(b, ",\"exposure_opened\":", c->exposed);
-	count(b, ",\"packets\":", c->read.packets);
-	count(b, ",\"undecoded\":", c->read.undecoded);
+	jsonbuf_number(b, ",\"flows\":", replay_count(c->to[0].flows));
+	jsonbuf_number(b, ",\"opened\":", c->n[OPENED]);
+	jsonbuf_number(b, ",\"closed\":", c->n[CLOSED]);
+	jsonbuf_number(b, ",\"changed\":", c->n[OTHER]);
+	jsonbuf_number(b, ",\"same\":", c->n[SAME]);
+	jsonbuf_number(b, ",\"exposure_opened\":", c->exposed);
+	jsonbuf_number(b, ",\"packets\":", c->read.packets);
+	jsonbuf_number(b, ",\"undecoded\":", c->read.undecoded);
 	jsonbuf_raw(b, c->read.broken_off ? ",\"truncated\":true}\n" : ",\"truncated\":false}\n");
 }
 

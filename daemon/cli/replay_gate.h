@@ -1,53 +1,44 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* summary: what openings and `require:` would have made of the connections of a capture */
+/* summary: `require:` of one connection, packet by packet, as the kernel's rules hold it */
 #ifndef CORDON_CLI_REPLAY_GATE_H
 #define CORDON_CLI_REPLAY_GATE_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <cordon/flowspace.h>
 
+struct data;
+struct opening;
 struct pkt_view;
-struct replay;
-struct replay_gates;
 
-/* A requirement that a connection did not show; or (require 0) data that is no opening
- * came first where SMB or RDP is granted, and only that packet is denied. */
-struct replay_gate {
-	uint8_t require; /* one fs_require_bit */
-	bool held;       /* denied and condemned from there on; else only told */
-	uint64_t packet; /* of the flow, from 1 */
-	int64_t ts_us;
-};
-enum { REPLAY_GATES_MAX = 4 }; /* of one flow: one a requirement, and the opening */
-
-/* SMB or RDP where an enforced side does not grant it, as the kernel's rules see that. */
-struct replay_opening {
-	bool followed;      /* from its SYN on, nothing is missing; else nothing is known */
-	uint8_t condemned;  /* fs_proto_bit, or 0; at that packet of the flow */
-	uint64_t packet;
-	int64_t ts_us;
+/* What the labels of a connection say of it (rules/compile_gates.c): the same states, in
+ * the same order.  Zeroed: nothing is required. */
+struct gate {
+	uint8_t need, held, broken; /* fs_require_bit */
+	bool noted;                 /* the server's SYN-ACK named the first byte */
+	bool asked, asked_smb;      /* a request has passed; it is one of SMB */
+	bool session, smb2_spoken, client_signs, refused;
+	bool late;                  /* this packet is a request behind the refusal */
+	bool off;                   /* nothing is required any more */
+	uint16_t first;             /* low bits of that byte's number */
+	uint8_t len;                /* low byte of the request's length */
 };
 
-/* Rules are taken as they are at *at, or where that is NULL at each connection's own
- * time.  fs and at outlive it.  NULL: no memory. */
-struct replay_gates *replay_gates_new(const struct fs *fs, const int64_t *at);
-void replay_gates_free(struct replay_gates *g);
+/* Its SYN has passed: what the sides of v ask for, o having their grants. */
+void gate_opens(struct gate *s, const struct fs_verdict *v, const struct opening *o);
+/* Whether packets are looked at. */
+bool gate_holds(const struct gate *s);
+/* Whether a FIN or RST of the client now is remembered against it. */
+bool gate_shuts(const struct gate *s, const struct pkt_view *v, bool reply);
 
-/* Judge the packet just counted by r.  0, or -1: no memory. */
-int replay_gates_packet(struct replay_gates *g, const struct replay *r,
-    const struct pkt_view *v, int64_t ts_us);
+enum gate_said { GATE_PASSES, GATE_LATE, GATE_CONDEMNS };
+/* One packet of it.  *ret_broken: the requirement that condemns, or those of observed
+ * sides that it breaks. */
+enum gate_said gate_packet(struct gate *s, const struct opening *o, const struct data *d,
+    const struct pkt_view *v, bool reply, uint8_t *ret_broken);
 
-/* What flow i did not show, in the order of its packets; one that is held ends it.
- * Returns how many. */
-size_t replay_gates_of(const struct replay_gates *g, size_t i,
-    struct replay_gate ret[static REPLAY_GATES_MAX]);
-
-struct replay_opening replay_opening_of(const struct replay_gates *g, size_t i);
-
-/* As in events: "nla-required", "opening". */
+/* As in events: "nla-required"; of 0 "opening". */
 const char *replay_gate_reason(uint8_t require);
 
 #endif

@@ -88,7 +88,7 @@ static bool found(const struct data *d, uint8_t proto, bool enough)
 static bool forbidden(const struct opening *o, uint8_t proto)
 {
 	for (int dir = FS_IN; dir <= FS_OUT; dir++)
-		if (!o->observed[dir] && !(o->grants[dir] & proto))
+		if (o->ours[dir] && !o->observed[dir] && !(o->grants[dir] & proto))
 			return true;
 	return false;
 }
@@ -100,26 +100,12 @@ static bool refused(const struct opening *o)
 	    !o->observed[FS_OUT];
 }
 
-enum opening_verdict opening_packet(struct opening *o, const struct data *d, bool reply)
+/* Behind the predicates: data that is none of them. */
+static enum opening_verdict looked_at(struct opening *o, const struct data *d, bool reply)
 {
-	static const uint8_t protos[] = { FS_RDP, FS_SMB };
-	bool enough = o->seen == SEEN_ENOUGH && d->n >= WHOLE;
-
-	if (o->judged)
-		return OPENING_PASSES;
 	if (reply) { /* a server is silent until it has the opening */
 		o->judged = o->seen > 0;
 		return OPENING_PASSES;
-	}
-	for (size_t i = 0; i < sizeof(protos); i++) {
-		if (found(d, protos[i], enough) && forbidden(o, protos[i])) {
-			o->condemned = protos[i];
-			return OPENING_CONDEMNS;
-		}
-		if ((protos[i] != FS_SMB || !enough) && opens(d, protos[i], 0)) { /* a session request is followed by it */
-			o->judged = !data_netbios(d);
-			return OPENING_PASSES;
-		}
 	}
 	if (d->n < SHORT && !o->seen && (!o->short_ok[FS_IN] || !o->short_ok[FS_OUT]))
 		return OPENING_DROPS;
@@ -127,4 +113,32 @@ enum opening_verdict opening_packet(struct opening *o, const struct data *d, boo
 		return OPENING_DROPS;
 	o->seen += d->n >= SHORT && o->seen < SEEN_ENOUGH;
 	return OPENING_PASSES;
+}
+
+enum opening_verdict opening_packet(struct opening *o, const struct data *d, bool reply)
+{
+	static const uint8_t protos[] = { FS_RDP, FS_SMB };
+	bool enough = (o->seen == SEEN_ENOUGH || reply) && d->n >= WHOLE;
+
+	if (reply && !o->picked)
+		return looked_at(o, d, reply);
+	for (size_t i = 0; i < sizeof(protos); i++) {
+		if (found(d, protos[i], enough) && forbidden(o, protos[i])) {
+			o->condemned = protos[i];
+			return OPENING_CONDEMNS;
+		}
+		if ((protos[i] != FS_SMB || !enough) && opens(d, protos[i], 0)) {
+			/* a session request is followed by it */
+			o->judged = !data_netbios(d);
+			return OPENING_PASSES;
+		}
+	}
+	if (reply && d->n < SHORT)
+		return OPENING_PASSES;
+	return looked_at(o, d, reply);
+}
+
+uint8_t opening_of_stray(const struct data *d)
+{
+	return found(d, FS_SMB, false) ? FS_SMB : found(d, FS_RDP, false) ? FS_RDP : 0;
 }

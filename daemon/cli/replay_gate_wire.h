@@ -28,7 +28,11 @@ bool data_rdp_request(const struct data *d);
  * says so; a side that is not protected grants all. */
 struct opening {
 	uint8_t grants[2]; /* fs_proto_bit */
-	bool observed[2], short_ok[2];
+	/* of the sender's and the receiver's end of the packet at hand: */
+	bool ours[2], observed[2];
+	bool short_ok[2];
+	bool fresh;        /* there is something to judge */
+	bool picked;       /* its SYN was not seen: either end may be the client */
 	bool judged;       /* its opening was found, or none can come any more */
 	uint8_t seen;      /* packets with other data before it, at most SEEN_ENOUGH */
 	uint8_t condemned; /* fs_proto_bit: what it spoke where that is not granted */
@@ -37,7 +41,10 @@ enum { SEEN_ENOUGH = 3 };
 
 enum opening_verdict { OPENING_PASSES, OPENING_DROPS, OPENING_CONDEMNS };
 
-/* One packet that has data. */
+/* One packet that has data; reply: conntrack's direction.  What is judged is asked only
+ * for data in another SYN. */
 enum opening_verdict opening_packet(struct opening *o, const struct data *d, bool reply);
+/* What a packet without a connection opens: fs_proto_bit or 0. */
+uint8_t opening_of_stray(const struct data *d);
 
 #endif

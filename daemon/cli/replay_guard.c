@@ -11,16 +11,14 @@
 #include "cli/cli.h"
 #include "cli/hits.h"
 #include "cli/replay.h"
-#include "cli/replay_gate.h"
+#include "cli/replay_kernel.h"
 #include "wire/guards.h"
 #include "wire/wire.h"
 
-/* A guard hit a packet, whoever uses the guard. */
+/* A guard hit a packet. */
 struct raw {
 	size_t flow, seq;
-	uint64_t packet;
-	int64_t ts_us;
-	uint32_t guard;
+	struct replay_hit hit;
 };
 
 struct replay_guards {
@@ -60,10 +58,8 @@ void replay_guards_free(struct replay_guards *g)
 	free(g);
 }
 
-static int add(struct replay_guards *g, const struct replay *r, uint32_t guard, int64_t ts_us)
+static int add(struct replay_guards *g, const struct replay *r, const struct replay_hit *hit)
 {
-	size_t flow = replay_last(r, NULL);
-
 	if (g->n == g->room) {
 		size_t room = g->room ? 2 * g->room : 64;
 		struct raw *raw = reallocarray(g->raw, room, sizeof(*raw));
@@ -73,32 +69,88 @@ static int add(struct replay_guards *g, const struct replay *r, uint32_t guard, 
 		g->raw = raw;
 		g->room = room;
 	}
-	g->raw[g->n] = (struct raw){ .flow = flow, .seq = g->n, .guard = guard,
-		.ts_us = ts_us, .packet = replay_flow(r, flow)->packets };
+	g->raw[g->n] = (struct raw){ .flow = replay_last(r, NULL), .seq = g->n, .hit = *hit };
 	g->n++;
 	return 0;
 }
 
-/* What the kernel judges packet by packet, then what the tap found in messages. */
-int replay_guards_packet(struct replay_guards *g, const struct replay *r, int64_t ts_us)
+/* As the kernel's rules: an enforced end that drops, before one that only tells.  False:
+ * nobody uses the guard. */
+static bool counts(const struct replay_guards *g, const struct netaddr *const peer[2],
+    const struct replay_pass *p, uint32_t guard, struct replay_hit *ret)
 {
-	uint32_t hit[GUARDS_HITS_MAX];
+	ret->guard = fs_str(g->fs, FS_AT(g->fs, FS_GUARDS, struct guard, guard)->id);
+	ret->action = FS_GUARD_OFF;
+	for (int i = 0; i < 2; i++) {
+		enum fs_guard_action a;
+		bool watched;
+
+		if (p->host[i] == FS_NONE)
+			continue;
+		a = fs_guard_action_of(g->fs, p->host[i], guard, peer[i], p->at);
+		watched = a == FS_GUARD_DROP &&
+		    fs_host(g->fs, p->host[i])->mode == FS_OBSERVE;
+		a = watched ? FS_GUARD_ALERT : a;
+		if (a > ret->action) {
+			ret->action = a;
+			ret->observed = watched;
+		}
+	}
+	return ret->action != FS_GUARD_OFF;
+}
+
+/* What the kernel judges packet by packet, the first drop ends it; then what the tap found
+ * in messages. */
+int replay_guards_packet(struct replay_guards *g, const struct replay *r, int64_t ts_us,
+    struct replay_pass *p)
+{
+	uint32_t guard[GUARDS_HITS_MAX], fired[GUARDS_HITS_MAX];
 	enum decode how;
 	const struct pkt_view *v = wire_view(g->wire, &how);
-	bool to_client;
-	size_t n;
+	size_t n, nfired = guards_fired(g->guards, fired); /* of this packet, whatever becomes of it */
+	const struct netaddr *peer[2] = { &v->dst, &v->src };
+	struct replay_hit hit = { .ts_us = ts_us,
+		.packet = replay_flow(r, replay_last(r, NULL))->packets };
 
-	if (v->proto != IPPROTO_TCP || v->payload_len < GUARDS_PAYLOAD_MIN)
+	/* a few bytes, or a bare acknowledgment, may complete what messages are found in */
+	if (!p->judged || p->why != REPLAY_PASSES)
 		return 0;
-	replay_last(r, &to_client);
-	n = guards_match(g->guards, to_client, v->payload, v->payload_len, hit);
-	for (size_t i = 0; i < n; i++)
-		if (guards_where(g->guards, hit[i]) == GUARD_KERNEL &&
-		    add(g, r, hit[i], ts_us) < 0)
+	n = guards_match(g->guards, p->sent, v->payload, v->payload_len, guard);
+	for (size_t i = 0; i < n && wire_app(g->wire) == APP_NONE; i++)
+		if (guards_where(g->guards, guard[i]) == GUARD_SENSOR && nfired < GUARDS_HITS_MAX)
+			fired[nfired++] = guard[i]; /* no messages: as the sensor does */
+	for (size_t i = 0; i < n && p->why == REPLAY_PASSES; i++) {
+		if (guards_where(g->guards, guard[i]) != GUARD_KERNEL ||
+		    !counts(g, peer, p, guard[i], &hit))
+			continue;
+		if (add(g, r, &hit) < 0)
 			return -1;
-	n = guards_fired(g->guards, hit);
+		if (hit.action == FS_GUARD_DROP) {
+			p->why = REPLAY_GUARD;
+			p->guard = hit.guard;
+		}
+	}
+	hit.sensor = true;
+	for (size_t i = 0; i < nfired && p->why == REPLAY_PASSES; i++)
+		if (counts(g, peer, p, fired[i], &hit) && add(g, r, &hit) < 0)
+			return -1;
+	return 0;
+}
+
+int replay_guards_messages(struct replay_guards *g, const struct replay *r, int64_t ts_us,
+    const int64_t *at)
+{
+	uint32_t fired[GUARDS_HITS_MAX];
+	size_t n = guards_fired(g->guards, fired);
+	const struct replay_flow *f = replay_flow(r, replay_last(r, NULL));
+	const struct netaddr *peer[2] = { &f->dst, &f->src };
+	struct replay_pass p = { .host = { fs_place_of(g->fs, &f->src),
+				     fs_place_of(g->fs, &f->dst) },
+		.at = at ? *at : ts_us / 1000000 - (ts_us % 1000000 < 0) };
+	struct replay_hit hit = { .ts_us = ts_us, .packet = f->packets, .sensor = true };
+
 	for (size_t i = 0; i < n; i++)
-		if (add(g, r, hit[i] | 1u << 31, ts_us) < 0)
+		if (counts(g, peer, &p, fired[i], &hit) && add(g, r, &hit) < 0)
 			return -1;
 	return 0;
 }
@@ -116,31 +168,6 @@ void replay_guards_sort(struct replay_guards *g)
 {
 	if (g->n > 1)
 		qsort(g->raw, g->n, sizeof(*g->raw), by_flow);
-}
-
-/* As the kernel's rules: an enforced end that drops, before one that only tells. */
-static bool counts(const struct replay_guards *g, const struct raw *raw,
-    const struct replay_flow *f, const struct fs_verdict *v, const int64_t *at,
-    struct replay_hit *ret)
-{
-	uint32_t guard = raw->guard & ~(1u << 31);
-	int64_t second = at ? *at : raw->ts_us / 1000000 - (raw->ts_us % 1000000 < 0);
-
-	*ret = (struct replay_hit){ .packet = raw->packet, .ts_us = raw->ts_us,
-		.sensor = guard != raw->guard,
-		.guard = fs_str(g->fs, FS_AT(g->fs, FS_GUARDS, struct guard, guard)->id) };
-	for (unsigned i = 0; i < v->nsides; i++) {
-		enum fs_guard_action a = fs_guard_action_of(g->fs, v->side[i].host, guard,
-		    v->side[i].dir == FS_IN ? &f->src : &f->dst, second);
-		bool watched = a == FS_GUARD_DROP && v->side[i].observed;
-
-		a = watched ? FS_GUARD_ALERT : a;
-		if (a > ret->action) {
-			ret->action = a;
-			ret->observed = watched;
-		}
-	}
-	return ret->action != FS_GUARD_OFF;
 }
 
 static size_t first_of(const struct replay_guards *g, size_t flow)
@@ -164,17 +191,17 @@ static const char *not_granted_name(uint8_t proto)
 }
 
 /* The kernel drops at SMB's or RDP's opening where an enforced side lacks the grant; what
- * no packet shows it is seen by the sensor.  Where the start of the flow is missing it is
- * taken for the kernel's. */
+ * no packet shows it is seen by the sensor.  Where the capture hides what the kernel looks
+ * at it is taken for the kernel's. */
 static bool not_granted(const struct replay_flow *f, const struct fs_verdict *v,
-    const struct replay_opening *o, struct replay_hit *ret)
+    const struct replay_fate *fate, struct replay_hit *ret)
 {
 	uint8_t bit = f->app == APP_SMB ? FS_SMB : f->app == APP_RDP ? FS_RDP : 0;
 	bool lacks = false, enforced = false;
 
-	if (o->condemned) {
-		*ret = (struct replay_hit){ .packet = o->packet, .ts_us = o->ts_us,
-			.guard = not_granted_name(o->condemned), .action = FS_GUARD_DROP };
+	if (fate->spoke) {
+		*ret = (struct replay_hit){ .packet = fate->spoke_at, .ts_us = fate->spoke_us,
+			.guard = not_granted_name(fate->spoke), .action = FS_GUARD_DROP };
 		return true;
 	}
 	for (unsigned i = 0; bit && i < v->nsides; i++) {
@@ -184,34 +211,28 @@ static bool not_granted(const struct replay_flow *f, const struct fs_verdict *v,
 		enforced |= !v->side[i].observed;
 	}
 	*ret = (struct replay_hit){ .packet = f->spoken_at, .ts_us = f->spoken_us,
-		.guard = not_granted_name(bit), .sensor = enforced && o->followed,
-		.action = enforced && !o->followed ? FS_GUARD_DROP : FS_GUARD_ALERT,
+		.guard = not_granted_name(bit), .sensor = enforced && fate->followed,
+		.action = enforced && !fate->followed ? FS_GUARD_DROP : FS_GUARD_ALERT,
 		.observed = !enforced };
-	return lacks;
+	return lacks && (fate->condemned == 0 || f->spoken_at < fate->first);
 }
 
 size_t replay_guards_of(const struct replay_guards *g, size_t i,
     const struct replay_flow *f, const struct fs_verdict *v,
-    const struct replay_opening *o, const int64_t *at, struct replay_hit *ret, size_t max)
+    const struct replay_fate *fate, struct replay_hit *ret, size_t max)
 {
-	struct replay_hit built_in, hit;
-	bool before = v->result == FS_ALLOW && not_granted(f, v, o, &built_in);
+	struct replay_hit built_in;
+	bool before = v->result == FS_ALLOW && not_granted(f, v, fate, &built_in);
 	size_t n = 0;
 
-	if (v->result != FS_ALLOW)
-		return 0;
 	for (size_t k = first_of(g, i); k < g->n && g->raw[k].flow == i && n < max; k++) {
-		if (before && built_in.packet <= g->raw[k].packet) {
+		if (before && built_in.packet <= g->raw[k].hit.packet) {
 			ret[n++] = built_in;
 			before = false;
-			if (built_in.action == FS_GUARD_DROP || n == max)
+			if (n == max)
 				return n;
 		}
-		if (!counts(g, &g->raw[k], f, v, at, &hit))
-			continue;
-		ret[n++] = hit;
-		if (hit.action == FS_GUARD_DROP && !hit.sensor)
-			return n;
+		ret[n++] = g->raw[k].hit;
 	}
 	if (before && n < max)
 		ret[n++] = built_in;

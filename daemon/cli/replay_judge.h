@@ -10,11 +10,12 @@
 #include <cordon/flowspace.h>
 
 #include "cli/answer.h"
-#include "cli/replay_gate.h"
 #include "cli/replay_guard.h"
+#include "cli/replay_kernel.h"
 
 struct replay;
 struct replay_flow;
+struct replay_packets;
 struct wire;
 
 struct replay_counts {
@@ -27,7 +28,9 @@ struct readers {
 	struct replay *flows;
 	struct wire *wire;
 	struct replay_guards *guards;
-	struct replay_gates *gates;
+	struct replay_kernel *kernel;
+	const int64_t *at;
+	struct replay_packets *packets; /* told of each, or NULL; borrowed */
 };
 
 /* fs, and at where it isn't NULL, outlive them.  0, or -1: no memory, free what there is.
@@ -51,8 +54,7 @@ struct judged {
 	bool exposure;
 	struct replay_hit hit[REPLAY_HITS_MAX]; /* of guards, as they count */
 	size_t nhits;
-	struct replay_gate gate[REPLAY_GATES_MAX]; /* requirements not shown */
-	size_t ngates;
+	struct replay_fate fate;
 };
 
 /* Judge flow i, at its own time or at *at; the hits of guards were sorted before
@@ -70,6 +72,8 @@ const char *replay_proto(const struct fs_flow *f, char buf[static ANSWER_SERVICE
 /* "10.0.0.1:445", "[fd00::1]:445", without a port the address. */
 void replay_end(
     const struct netaddr *a, uint16_t port, bool with_port, char *buf, size_t size);
+/* "drop", "alert" or "would_drop". */
+const char *replay_action(const struct replay_hit *h);
 /* The rule that allows, the guard, or the reason. */
 const char *replay_why(const struct judged *j, char *buf, size_t size);
 

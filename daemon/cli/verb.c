@@ -61,7 +61,8 @@ const struct verb verbs[] = {
 	    "With --against, only flows that the policy OTHER judges differently are\n"
 	    "reported, and how many it would open and close; both may be git:REV.",
 	    TEXT | JSON | MARKDOWN, FORMAT_TEXT, false,
-	    OPTS({ "against", "OTHER", "what a changed policy would have done" },
+	    OPTS({ "packets", NULL, "each packet that would have been denied, and why" },
+		{ "against", "OTHER", "what a changed policy would have done" },
 		{ "fail-on", "WHAT",
 		    "exit 3 on `opened` or `closed` flows, on `exposure`, on `any` difference" },
 		OPT_AT) },
@@ -77,7 +78,7 @@ const struct verb verbs[] = {
 	    "update proven, which known vulnerabilities are fixed, open, or can't be told,\n"
 	    "and what the policy has against them.",
 	    TEXT | JSON | MARKDOWN, FORMAT_TEXT, false,
-	    OPTS({ "observed", "EVENTS", "compare with an event log; - reads standard input" },
+	    OPTS({ "observed", "EVENTS", "compare with event logs: a file, a folder, or -" },
 		OPT_AT) },
 	{ "fmt", verb_fmt, "[PATH …]", 0, -1,
 	    "bring policy files into their canonical form, comments kept",

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,7 +15,9 @@
 #include "cli/out.h"
 #include "cli/replay.h"
 #include "cli/replay_against.h"
+#include "cli/replay_gate.h"
 #include "cli/replay_judge.h"
+#include "cli/replay_packets.h"
 #include "cli/verb.h"
 #include "wire/wire.h"
 
@@ -27,18 +30,24 @@ enum { PROGRESS_EVERY = 500000 };
 
 int readers_init(struct readers *to, const struct fs *fs, const int64_t *at)
 {
+	to->at = at;
+	struct wire_conf own = conf;
+
 	to->flows = replay_new();
-	to->wire = wire_new(&conf);
+	/* who wrote the capture does not choose where its flows stand in the table */
+	to->wire = getrandom(&own.seed, sizeof(own.seed), 0) == sizeof(own.seed)
+	    ? wire_new(&own)
+	    : NULL;
 	to->guards = to->wire ? replay_guards_new(fs, to->wire) : NULL;
-	to->gates = replay_gates_new(fs, at);
-	return to->flows && to->guards && to->gates ? 0 : -1;
+	to->kernel = replay_kernel_new(fs, at);
+	return to->flows && to->guards && to->kernel ? 0 : -1;
 }
 
 void readers_free(struct readers *to)
 {
 	wire_free(to->wire);
 	replay_guards_free(to->guards);
-	replay_gates_free(to->gates);
+	replay_kernel_free(to->kernel);
 	replay_free(to->flows);
 }
 
@@ -48,6 +57,7 @@ static int take(const struct readers *to, const struct pkt_in *in, struct replay
 	bool news = wire_packet(to->wire, in, &s);
 	enum decode how;
 	const struct pkt_view *v = wire_view(to->wire, &how);
+	struct replay_pass p;
 	int rc;
 
 	n->packets++;
@@ -63,9 +73,13 @@ static int take(const struct readers *to, const struct pkt_in *in, struct replay
 		replay_spoken(to->flows, &s);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
-	if (replay_gates_packet(to->gates, to->flows, v, in->ts_us) < 0)
+	if (replay_kernel_packet(to->kernel, to->flows, v, in->ts_us, &p) < 0 ||
+	    replay_guards_packet(to->guards, to->flows, in->ts_us, &p) < 0)
 		return -1;
-	return replay_guards_packet(to->guards, to->flows, in->ts_us);
+	replay_kernel_done(to->kernel, to->flows, v, &p);
+	if (to->packets)
+		replay_packets_tell(to->packets, n->packets, to->flows, v, in->ts_us, &p);
+	return 0;
 }
 
 static int take_all(const struct readers *to, unsigned nto, const struct pkt_in *in, int n,
@@ -78,6 +92,19 @@ static int take_all(const struct readers *to, unsigned nto, const struct pkt_in 
 		for (int i = 0; i < n; i++)
 			if (take(&to[k], &in[i], k ? &again : counts) < 0)
 				return -1;
+	}
+	return 0;
+}
+
+/* What waited for bytes that no packet brought. */
+static int finish(const struct readers *to)
+{
+	struct sighting s;
+
+	while (wire_finish(to->wire, &s)) {
+		replay_spoken(to->flows, &s);
+		if (replay_guards_messages(to->guards, to->flows, s.last_us, to->at) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -119,6 +146,12 @@ int replay_read(const char *path, const struct readers *to, unsigned nto,
 		}
 	}
 	out_progress(NULL);
+	for (unsigned k = 0; k < nto; k++)
+		if (finish(&to[k]) < 0) {
+			cli_warnx("out of memory at the end");
+			pcapfile_close(f);
+			return CLI_SYSTEM;
+		}
 	if (got < 0) {
 		n->broken_off = true;
 		cli_warnx("capture breaks off after %llu packets: %s",
@@ -132,9 +165,10 @@ int replay_read(const char *path, const struct readers *to, unsigned nto,
 
 const struct replay_hit *replay_condemns(const struct judged *j)
 {
-	const struct replay_hit *last = j->nhits ? &j->hit[j->nhits - 1] : NULL;
-
-	return last && last->action == FS_GUARD_DROP && !last->sensor ? last : NULL;
+	for (size_t i = 0; i < j->nhits; i++)
+		if (j->hit[i].action == FS_GUARD_DROP && !j->hit[i].sensor)
+			return &j->hit[i];
+	return NULL;
 }
 
 static bool is_exposure(const struct fs_verdict *v, uint8_t app)
@@ -176,47 +210,43 @@ static void judge(struct judged *j, const int64_t *at)
 	j->exposure = is_exposure(&j->v, f->app);
 }
 
-/* Whether it condemned the connection. */
-static bool ends(const struct replay_gate *g)
-{
-	return g->held && g->require != 0;
-}
-
-/* A guard's drop ends what the gate sees, and the other way round; what is no opening is
- * denied, but ends nothing. */
-static void judge_gates(struct judged *j)
+/* The first packet that the kernel refuses for more than its own sake names the reason; what
+ * a guard condemns says so itself. */
+static void judge_fate(struct judged *j)
 {
 	static const enum fs_reason why[] = { [0] = FS_WHY_OPENING, [FS_REQ_NLA] = FS_WHY_NLA,
 		[FS_REQ_SMB2] = FS_WHY_SMB2, [FS_REQ_SIGNING] = FS_WHY_SIGNING };
 	const struct replay_hit *drop = replay_condemns(j);
-	const struct replay_gate *last;
-	size_t first = 0;
+	uint64_t no_rule = j->fate.no_rule, first = drop ? drop->packet : UINT64_MAX;
 
-	while (j->ngates > 0 && drop && drop->packet < j->gate[j->ngates - 1].packet)
-		j->ngates--;
-	while (first < j->ngates && !j->gate[first].held)
-		first++;
-	if (first == j->ngates)
+	if (j->v.result != FS_ALLOW)
 		return;
-	last = &j->gate[j->ngates - 1];
-	while (ends(last) && j->nhits > 0 && j->hit[j->nhits - 1].packet >= last->packet)
-		j->nhits--;
-	j->v.result = FS_DENY;
-	j->v.reason = why[j->gate[first].require];
+	for (size_t i = 0; i < j->fate.ngates; i++) {
+		const struct replay_gate *g = &j->fate.gate[i];
+
+		if (!g->held || g->packet > first)
+			continue;
+		first = g->packet;
+		j->v.result = FS_DENY;
+		j->v.reason = why[g->require];
+		break;
+	}
+	if (no_rule != 0 && no_rule < first) {
+		j->v.result = FS_DENY;
+		j->v.reason = j->fate.reason;
+	}
 }
 
 void replay_judge(struct judged *ret, const struct fs *fs, const struct readers *from,
     size_t i, const int64_t *at)
 {
-	const struct replay_opening o = replay_opening_of(from->gates, i);
-
-	*ret = (struct judged){ .fs = fs, .flow = replay_flow(from->flows, i) };
+	*ret = (struct judged){ .fs = fs, .flow = replay_flow(from->flows, i),
+		.fate = replay_fate_of(from->kernel, i) };
 	judge(ret, at);
-	ret->exposure |= o.condemned != 0;
-	ret->nhits = replay_guards_of(from->guards, i, ret->flow, &ret->v, &o, at, ret->hit,
+	ret->exposure |= ret->fate.spoke != 0;
+	ret->nhits = replay_guards_of(from->guards, i, ret->flow, &ret->v, &ret->fate, ret->hit,
 	    REPLAY_HITS_MAX);
-	ret->ngates = replay_gates_of(from->gates, i, ret->gate);
-	judge_gates(ret);
+	judge_fate(ret);
 }
 
 /* ---- output ---- */
@@ -237,14 +267,7 @@ static void address_json(struct jsonbuf *b, const char *key, const struct netadd
 {
 	char text[NETADDR_STRLEN];
 
-	jsonbuf_raw(b, key);
-	jsonbuf_str(b, netaddr_format(a, text));
-}
-
-static void uint_json(struct jsonbuf *b, const char *key, uint64_t n)
-{
-	jsonbuf_raw(b, key);
-	jsonbuf_uint(b, n);
+	jsonbuf_member(b, key, netaddr_format(a, text));
 }
 
 const char *replay_proto(
@@ -259,18 +282,16 @@ const char *replay_proto(
 	return buf;
 }
 
-static const char *action_word(const struct replay_hit *h)
+const char *replay_action(const struct replay_hit *h)
 {
 	if (h->observed)
 		return "would_drop";
 	return h->action == FS_GUARD_DROP && !h->sensor ? "drop" : "alert";
 }
 
-/* Hits of guards in their order, and what the drop at the end cost. */
+/* Hits of guards in their order. */
 static void hits_json(struct jsonbuf *b, const struct judged *j)
 {
-	const struct replay_hit *drop = replay_condemns(j);
-
 	RAW(b, ",\"guard_hits\":[");
 	for (size_t i = 0; i < j->nhits; i++) {
 		const struct replay_hit *h = &j->hit[i];
@@ -280,27 +301,22 @@ static void hits_json(struct jsonbuf *b, const struct judged *j)
 		jsonbuf_raw(b, i ? ",{\"guard\":" : "{\"guard\":");
 		jsonbuf_str(b, h->guard);
 		RAW(b, ",\"action\":");
-		jsonbuf_str(b, action_word(h));
+		jsonbuf_str(b, replay_action(h));
 		RAW(b, ",\"where\":");
 		jsonbuf_str(b, h->sensor ? "sensor" : "kernel");
 		RAW(b, ",\"timestamp\":");
 		jsonbuf_str(b, when);
-		uint_json(b, ",\"packet\":", h->packet);
+		jsonbuf_number(b, ",\"packet\":", h->packet);
 		RAW(b, "}");
 	}
 	RAW(b, "]");
-	if (drop)
-		uint_json(b, ",\"condemned_packets\":",
-		    j->flow->packets - drop->packet + 1);
 }
 
 static void gates_json(struct jsonbuf *b, const struct judged *j)
 {
-	const struct replay_gate *last = &j->gate[j->ngates - 1];
-
 	RAW(b, ",\"gates\":[");
-	for (size_t i = 0; i < j->ngates; i++) {
-		const struct replay_gate *g = &j->gate[i];
+	for (size_t i = 0; i < j->fate.ngates; i++) {
+		const struct replay_gate *g = &j->fate.gate[i];
 		char when[64];
 
 		replay_timestamp(g->ts_us, when, sizeof(when));
@@ -310,12 +326,10 @@ static void gates_json(struct jsonbuf *b, const struct judged *j)
 		jsonbuf_str(b, g->held ? "deny" : "would_deny");
 		RAW(b, ",\"timestamp\":");
 		jsonbuf_str(b, when);
-		uint_json(b, ",\"packet\":", g->packet);
+		jsonbuf_number(b, ",\"packet\":", g->packet);
 		RAW(b, "}");
 	}
 	RAW(b, "]");
-	if (ends(last))
-		uint_json(b, ",\"condemned_packets\":", j->flow->packets - last->packet + 1);
 }
 
 static void row_json(struct jsonbuf *b, const struct judged *j)
@@ -329,9 +343,9 @@ static void row_json(struct jsonbuf *b, const struct judged *j)
 	jsonbuf_str(b, text);
 	address_json(b, ",\"src_ip\":", &f->src);
 	if (!icmp)
-		uint_json(b, ",\"src_port\":", f->sport);
+		jsonbuf_number(b, ",\"src_port\":", f->sport);
 	address_json(b, ",\"dest_ip\":", &f->dst);
-	uint_json(b, icmp ? ",\"icmp_type\":" : ",\"dest_port\":", f->dport);
+	jsonbuf_number(b, icmp ? ",\"icmp_type\":" : ",\"dest_port\":", f->dport);
 	RAW(b, ",\"proto\":");
 	jsonbuf_str(b, replay_proto(&j->asked, service));
 	if (f->app != APP_NONE) {
@@ -343,25 +357,29 @@ static void row_json(struct jsonbuf *b, const struct judged *j)
 	if (j->exposure)
 		RAW(b, ",\"exposure\":true");
 	hits_json(b, j);
-	if (j->ngates > 0)
+	if (j->fate.ngates > 0)
 		gates_json(b, j);
-	uint_json(b, ",\"packets\":", f->packets);
-	uint_json(b, ",\"bytes\":", f->bytes);
+	if (j->fate.condemned > 0)
+		jsonbuf_number(b, ",\"condemned_packets\":", j->fate.condemned);
+	if (j->fate.dropped > 0)
+		jsonbuf_number(b, ",\"denied_packets\":", j->fate.dropped);
+	jsonbuf_number(b, ",\"packets\":", f->packets);
+	jsonbuf_number(b, ",\"bytes\":", f->bytes);
 	RAW(b, "}\n");
 }
 
 static void summary_json(struct jsonbuf *b, size_t flows, const struct replay_counts *n)
 {
 	RAW(b, "{\"event_type\":\"summary\"");
-	uint_json(b, ",\"flows\":", flows);
-	uint_json(b, ",\"allow\":", n->verdict[FS_ALLOW]);
-	uint_json(b, ",\"deny\":", n->verdict[FS_DENY]);
-	uint_json(b, ",\"pass\":", n->verdict[FS_PASS]);
-	uint_json(b, ",\"exposure\":", n->exposure);
-	uint_json(b, ",\"condemned\":", n->condemned);
-	uint_json(b, ",\"packets\":", n->packets);
-	uint_json(b, ",\"undecoded\":", n->undecoded);
-	uint_json(b, ",\"related\":", n->related);
+	jsonbuf_number(b, ",\"flows\":", flows);
+	jsonbuf_number(b, ",\"allow\":", n->verdict[FS_ALLOW]);
+	jsonbuf_number(b, ",\"deny\":", n->verdict[FS_DENY]);
+	jsonbuf_number(b, ",\"pass\":", n->verdict[FS_PASS]);
+	jsonbuf_number(b, ",\"exposure\":", n->exposure);
+	jsonbuf_number(b, ",\"condemned\":", n->condemned);
+	jsonbuf_number(b, ",\"packets\":", n->packets);
+	jsonbuf_number(b, ",\"undecoded\":", n->undecoded);
+	jsonbuf_number(b, ",\"related\":", n->related);
 	jsonbuf_raw(
 	    b, n->broken_off ? ",\"truncated\":true}\n" : ",\"truncated\":false}\n");
 }
@@ -381,18 +399,25 @@ void replay_end(
 /* The rule that allows, or the host that has none, or the reason. */
 const char *replay_why(const struct judged *j, char *buf, size_t size)
 {
-	if (j->ngates > 0 && (j->gate[j->ngates - 1].held || j->nhits == 0)) {
-		const struct replay_gate *g = &j->gate[j->ngates - 1];
+	const struct replay_fate *f = &j->fate;
+	const struct replay_gate *g = f->ngates ? &f->gate[f->ngates - 1] : NULL;
 
+	if (j->v.result == FS_DENY && f->no_rule > 1 && j->v.reason == f->reason) {
+		snprintf(buf, size, "%s, from packet %llu on", fs_reason_text(f->reason),
+		    (unsigned long long)f->no_rule);
+		return buf;
+	}
+	if (g && (g->held || j->nhits == 0)) {
 		snprintf(buf, size, g->held ? "%s at packet %llu" : "%s at packet %llu: would_deny",
 		    replay_gate_reason(g->require), (unsigned long long)g->packet);
 		return buf;
 	}
 	if (j->nhits) {
-		const struct replay_hit *h = &j->hit[j->nhits - 1];
+		const struct replay_hit *drop = replay_condemns(j);
+		const struct replay_hit *h = drop ? drop : &j->hit[j->nhits - 1];
 
 		snprintf(buf, size, "guard %s: %s at packet %llu", h->guard,
-		    action_word(h), (unsigned long long)h->packet);
+		    replay_action(h), (unsigned long long)h->packet);
 		return buf;
 	}
 	for (unsigned i = j->v.nsides; i-- > 0;) {
@@ -484,14 +509,18 @@ static int replay_one(const char *policy, const char *file, const int64_t *at)
 
 	if (rc != CLI_OK)
 		return rc;
-	if (readers_init(&to, fs, at) < 0) {
+	if (readers_init(&to, fs, at) < 0 ||
+	    (cli_opt("packets") && !(to.packets = replay_packets_new(fs, at)))) {
 		cli_warnx("out of memory");
 		rc = CLI_SYSTEM;
 	} else {
 		rc = replay_read(file, &to, 1, &n);
 	}
-	if (rc == CLI_OK)
+	if (rc == CLI_OK && to.packets)
+		rc = replay_packets_end(to.packets, n.packets, n.broken_off) ? CLI_OK : CLI_SYSTEM;
+	else if (rc == CLI_OK)
 		rc = report(fs, &to, at, &n);
+	replay_packets_free(to.packets);
 	readers_free(&to);
 	free(fs);
 	return rc == CLI_OK && n.broken_off ? CLI_USAGE : rc;
@@ -508,6 +537,8 @@ int verb_replay(int argc, char **argv)
 	if ((rc = cli_time(&at)) != CLI_OK)
 		return rc;
 	fixed = cli_opt("at") ? &at : NULL;
+	if (other && cli_opt("packets"))
+		return cli_usage("--packets does not go with --against");
 	if (other)
 		return replay_against(argv[1], other, argv[2], fixed);
 	if (cli_opt("fail-on") || cli.format == FORMAT_MARKDOWN)

@@ -20,6 +20,8 @@ struct lowering {
 	struct nftnl_rule *rule;
 	uint8_t family, l4proto; /* known; 0: any */
 	bool one_expr; /* the kernel takes one expression an element */
+	bool labels_set; /* the op before was one that sets labels */
+	const struct rs_op *end; /* behind the last */
 	bool failed;
 };
 
@@ -432,14 +434,13 @@ static void label_bit(uint32_t bit, unsigned long map[16 / sizeof(unsigned long)
 {
 	const uint32_t width = sizeof(*map) * CHAR_BIT;
 
-	memset(map, 0, 16);
-	map[bit / width] = 1ul << bit % width;
+	map[bit / width] |= 1ul << bit % width;
 }
 
 static void lower_ct_label(struct lowering *l, const struct rs_op *op)
 {
 	static const uint8_t zero[16];
-	unsigned long map[16 / sizeof(unsigned long)];
+	unsigned long map[16 / sizeof(unsigned long)] = { 0 };
 
 	label_bit(op->arg, map);
 	put_ct(l, NFT_CT_LABELS, NFT_REG_1);
@@ -447,14 +448,20 @@ static void lower_ct_label(struct lowering *l, const struct rs_op *op)
 	put_cmp(l, op->negate ? NFT_CMP_EQ : NFT_CMP_NEQ, zero, 16);
 }
 
+/* With all that follow: one statement costs the kernel as much as each would. */
 static void lower_set_label(struct lowering *l, const struct rs_op *op)
 {
-	unsigned long map[16 / sizeof(unsigned long)];
-	struct nftnl_expr *e = put(l, "immediate");
+	unsigned long map[16 / sizeof(unsigned long)] = { 0 };
+	struct nftnl_expr *e;
 
+	if (l->labels_set) /* by the one before */
+		return;
+	l->labels_set = true;
+	e = put(l, "immediate");
 	if (e == NULL)
 		return;
-	label_bit(op->arg, map);
+	for (; op < l->end && op->code == RS_OP_SET_LABEL; op++)
+		label_bit(op->arg, map);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_1);
 	nftnl_expr_set(e, NFTNL_EXPR_IMM_DATA, map, 16);
 	e = put(l, "ct");
@@ -574,9 +581,12 @@ struct nftnl_rule *lower_rule(const struct ruleset *rs, const struct rs_rule *r,
 	nftnl_rule_set_str(l.rule, NFTNL_RULE_CHAIN, rs_str(rs, rs_chain(rs, r->chain)->name));
 	merged = merge_ops(RS_AT(rs, RS_OPS, struct rs_op, r->ops.first), &count);
 	l.failed = merged == NULL;
+	l.end = merged == NULL ? NULL : merged + count;
 	for (uint32_t i = 0; i < count && !l.failed; i++) {
 		const struct rs_op *op = &merged[i];
 
+		if (op->code != RS_OP_SET_LABEL)
+			l.labels_set = false;
 		op_row[op->code](&l, op);
 	}
 	free(merged);

@@ -74,7 +74,7 @@ static bool msg_facts_ok(const struct flow_facts *f)
 		return msg_smb_ok(&f->smb);
 	case APP_RDP:
 		return f->rdp.channel_count <= RDP_CHANNELS_MAX &&
-		    msg_name_ok(&f->rdp.cookie) && msg_name_ok(&f->rdp.client_name);
+		    msg_fact_text_ok(&f->rdp.cookie) && msg_name_ok(&f->rdp.client_name);
 	case APP_COUNT:
 		break;
 	}

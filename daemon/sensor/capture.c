@@ -35,22 +35,29 @@ static char why[PCAP_ERRBUF_SIZE + 64];
 /* A TCP packet opens or ends a connection, carries little (split headers, ACKs that
  * end a handshake), or starts with TPKT, an SMB magic behind its frame header, or a
  * NetBIOS session request, or an answer that holds the names too (a byte of a stream's
- * start that is not seen hides what comes behind it).  A load behind the packet's end rejects the packet, so the
- * length is asked first. */
+ * start that is not seen hides what comes behind it); or with what is left of the magic
+ * where the packet before ended in it; or it is a request of DCE/RPC, which guards look
+ * at (C706 12.6.3.1: version 5.0, type 0).  A load behind the packet's end rejects the
+ * packet, so the length is asked first. */
 /* clang-format off */
+#define STARTS(load) \
+		 " or " load(0, 2) " = 0x0300" \
+		 " or " load(4, 4) " & 0xffffff = 0x534d42" \
+		 " or " load(0, 4) " & 0xfcffffff = 0x80000044" \
+		 " or " load(0, 4) " & 0xffffff00 = 0x534d4200" \
+		 " or " load(0, 2) " = 0x4d42" \
+		 " or " load(0, 4) " = 0x42720000" \
+		 " or " load(0, 4) " & 0xffffff00 = 0x42400000" \
+		 " or " load(0, 4) " & 0xffffff00 = 0x05000000"
 #define V4_DATA  "((tcp[12] & 0xf0) >> 2)"
+#define V4_LOAD(at, n) "tcp[" V4_DATA " + " #at ":" #n "]"
 #define V4       "(ip and tcp and (tcp[13] & 7 != 0" \
-		 " or ip[2:2] - ((ip[0] & 0xf) << 2) - " V4_DATA " <= 64" \
-		 " or tcp[" V4_DATA ":2] = 0x0300" \
-		 " or tcp[" V4_DATA " + 4:4] & 0xffffff = 0x534d42" \
-		 " or tcp[" V4_DATA ":4] & 0xfcffffff = 0x80000044))"
+		 " or ip[2:2] - ((ip[0] & 0xf) << 2) - " V4_DATA " <= 64" STARTS(V4_LOAD) "))"
 #define V4_FRAGS "(ip and ip[9] = 6 and ip[6:2] & 0x3fff != 0)"
 #define V6_DATA  "40 + ((ip6[52] & 0xf0) >> 2)"
+#define V6_LOAD(at, n) "ip6[" V6_DATA " + " #at ":" #n "]"
 #define V6       "(ip6 and ip6[6] = 6 and (ip6[53] & 7 != 0" \
-		 " or ip6[4:2] - ((ip6[52] & 0xf0) >> 2) <= 64" \
-		 " or ip6[" V6_DATA ":2] = 0x0300" \
-		 " or ip6[" V6_DATA " + 4:4] & 0xffffff = 0x534d42" \
-		 " or ip6[" V6_DATA ":4] & 0xfcffffff = 0x80000044))"
+		 " or ip6[4:2] - ((ip6[52] & 0xf0) >> 2) <= 64" STARTS(V6_LOAD) "))"
 /* Behind extension headers anything may stand: hop-by-hop, routing, fragment,
  * destination options. */
 #define V6_EXT   "(ip6 and (ip6[6] = 0 or ip6[6] = 43 or ip6[6] = 44 or ip6[6] = 60))"

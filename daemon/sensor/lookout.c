@@ -60,12 +60,37 @@ bool lookout_take(struct lookout *l, const struct msg_sensor_guard *m)
 	return true;
 }
 
-size_t lookout_fired(struct lookout *l, const char *ret[static LOOKOUT_FIRED_MAX])
+/* Guards of the sensor that the packet hits by itself: of a connection that speaks neither
+ * SMB nor RDP as far as is known, for those are judged by their messages. */
+static size_t packet_hits(const struct lookout *l, const struct wire *w,
+    const char *ret[static LOOKOUT_FIRED_MAX])
+{
+	uint32_t hit[GUARDS_HITS_MAX];
+	enum decode how;
+	const struct pkt_view *v = wire_view(w, &how);
+	enum guard_dir sent = GUARD_BOTH;
+	bool to_client;
+	size_t n, sensors = 0;
+
+	if (how != DECODE_OK || v->payload_len < GUARDS_PAYLOAD_MIN ||
+	    !wire_flow(w, NULL, &to_client) || wire_app(w) != APP_NONE)
+		return 0;
+	if (wire_opened(w))
+		sent = to_client ? GUARD_TO_CLIENT : GUARD_TO_SERVER;
+	n = guards_match(l->guards, sent, v->payload, v->payload_len, hit);
+	for (size_t i = 0; i < n; i++)
+		if (guards_where(l->guards, hit[i]) == GUARD_SENSOR)
+			ret[sensors++] = l->id[hit[i]];
+	return sensors;
+}
+
+size_t lookout_fired(struct lookout *l, const struct wire *w,
+    const char *ret[static LOOKOUT_FIRED_MAX])
 {
 	uint32_t hit[GUARDS_HITS_MAX];
 	size_t n = guards_fired(l->guards, hit);
 
 	for (size_t i = 0; i < n; i++)
 		ret[i] = l->id[hit[i]];
-	return n;
+	return n ? n : packet_hits(l, w, ret);
 }

@@ -24,7 +24,10 @@ void lookout_watch(struct lookout *l, struct wire *w);
  * then nothing new is looked for).  False: it is out of turn. */
 bool lookout_take(struct lookout *l, const struct msg_sensor_guard *m);
 
-/* The ids of the guards that hit since the last call; valid until lookout_take(). */
-size_t lookout_fired(struct lookout *l, const char *ret[static LOOKOUT_FIRED_MAX]);
+/* The ids of the guards that hit with the packet last taken by w, valid until
+ * lookout_take(): its messages, or else the packet itself.  To be asked after every packet,
+ * whether or not there is news of it: what is left over would be told of the next one. */
+size_t lookout_fired(struct lookout *l, const struct wire *w,
+    const char *ret[static LOOKOUT_FIRED_MAX]);
 
 #endif

@@ -106,10 +106,8 @@ static void set_iface(struct msg_sighting *m, const char *name)
 /* ---- packets in ---- */
 
 static void spoken(struct sensor *s, const struct sighting *w, const char *iface,
-    const struct nflog_prefix *p)
+    const struct nflog_prefix *p, const char *const fired[], size_t nfired)
 {
-	const char *fired[LOOKOUT_FIRED_MAX];
-	size_t nfired = lookout_fired(s->lookout, fired);
 	struct msg_sighting m;
 
 	memset(&m, 0, sizeof(m));
@@ -140,7 +138,9 @@ static void spoken(struct sensor *s, const struct sighting *w, const char *iface
 static void look(struct sensor *s, const struct pkt_in *pkt, const char *iface,
     const struct nflog_prefix *p)
 {
+	const char *fired[LOOKOUT_FIRED_MAX];
 	struct sighting w;
+	size_t n;
 	bool news = wire_packet(s->wire, pkt, &w);
 	const struct pkt_view *v;
 	enum decode how;
@@ -148,8 +148,9 @@ static void look(struct sensor *s, const struct pkt_in *pkt, const char *iface,
 	v = wire_view(s->wire, &how);
 	if (!p && how == DECODE_OK)
 		halfopen_packet(s->halfopens, v, pkt->ts_us);
-	if (news && w.facts.app != APP_NONE)
-		spoken(s, &w, iface, p);
+	n = lookout_fired(s->lookout, s->wire, fired);
+	if (news || (n > 0 && wire_known(s->wire, &w)))
+		spoken(s, &w, iface, p, fired, n);
 }
 
 /* A flood is not to keep the engine busy: so many a second, others wait. */

@@ -31,8 +31,8 @@ enum decode {
 
 enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16, TCP_URG = 32 };
 
-/* What DLT_NFLOG adds; nothing else of it is set unless `present`.  Pointers are borrowed from the packet; the prefix is
- * raw bytes without its NUL. */
+/* What DLT_NFLOG adds; nothing else of it is set unless `present`.  Pointers are borrowed
+ * from the packet; the prefix is raw bytes without its NUL. */
 struct pkt_nflog {
 	bool present, has_mark, has_seq;
 	uint8_t hook; /* NF_INET_* */
@@ -74,6 +74,10 @@ struct pkt_view {
 /* Decode one packet.  *ret is filled as far as decoding came, whatever is
  * returned; it borrows from in->bytes. */
 enum decode decode_packet(const struct pkt_in *in, struct pkt_view *ret);
+
+/* Decode from the IP header at *c on, where all of *v is 0 but what the link filled: as
+ * decode_packet(). */
+enum decode decode_ip(struct cursor *c, struct pkt_view *v);
 
 /* Decode the transport header in v->body, for a datagram put together after
  * v->frag was cleared: as decode_packet(). */

@@ -5,11 +5,25 @@
 #include <string.h>
 
 enum { ETHER_IP4 = 0x0800, ETHER_IP6 = 0x86dd, ETHER_VLAN = 0x8100, ETHER_QINQ = 0x88a8,
-	ETHER_QINQ_OLD = 0x9100, ETHER_PPPOE = 0x8864, VLAN_MAX = 4 };
+	ETHER_QINQ_OLD = 0x9100, ETHER_PPPOE = 0x8864, ETHER_MPLS = 0x8847,
+	ETHER_MPLS_UP = 0x8848, ETHER_LENGTH_MAX = 1500, VLAN_MAX = 4, LABELS_MAX = 8 };
 
 static enum decode ethertype(uint16_t type)
 {
 	return type == ETHER_IP4 || type == ETHER_IP6 ? DECODE_OK : DECODE_NOT_IP;
+}
+
+/* Labels up to the one with the bottom bit (RFC 3032 section 2.1).  What they carry no
+ * field says; an IP header shows itself, a pseudowire begins with 0. */
+static enum decode mpls(struct cursor *c)
+{
+	uint32_t label = 0;
+
+	for (int i = 0; i < LABELS_MAX && !(label & 0x100); i++)
+		label = cursor_be32(c);
+	if (!cursor_ok(c) || cursor_left(c) == 0)
+		return DECODE_SHORT;
+	return *c->at >> 4 == 4 || *c->at >> 4 == 6 ? DECODE_OK : DECODE_NOT_IP;
 }
 
 /* PPP's protocol field (RFC 1661 section 2), one byte where compressed. */
@@ -21,11 +35,28 @@ static enum decode ppp_protocol(struct cursor *c)
 		proto = (uint16_t)(proto << 8 | cursor_u8(c));
 	if (!cursor_ok(c))
 		return DECODE_SHORT;
+	if (proto == 0x281 || proto == 0x283)
+		return mpls(c);
 	return proto == 0x21 || proto == 0x57 ? DECODE_OK : DECODE_NOT_IP;
 }
 
-/* What follows an EtherType: 802.1Q and 802.1ad tags, then IP or PPPoE. */
-static enum decode after_ethertype(uint16_t type, struct cursor *c, struct pkt_view *v)
+/* LLC with SNAP, which names an EtherType (RFC 1042); 0 for any other LLC. */
+static uint16_t snap(struct cursor *c)
+{
+	const uint8_t *p = cursor_take(c, 8);
+
+	return p && memcmp(p, "\xaa\xaa\x03\0\0", 6) == 0 ? load_be16(p + 6) : 0;
+}
+
+static enum decode link_llc(struct cursor *c, struct pkt_view *v)
+{
+	(void)v;
+	return ethertype(snap(c));
+}
+
+/* What follows an EtherType: 802.1Q and 802.1ad tags, then IP, or what it is wrapped in.
+ * A small number is the length of an LLC frame instead (IEEE 802.3). */
+enum decode decode_ethertype(uint16_t type, struct cursor *c, struct pkt_view *v)
 {
 	int tags;
 	uint16_t tci;
@@ -44,7 +75,9 @@ static enum decode after_ethertype(uint16_t type, struct cursor *c, struct pkt_v
 		cursor_skip(c, 6);
 		return ppp_protocol(c);
 	}
-	return ethertype(type);
+	if (type == ETHER_MPLS || type == ETHER_MPLS_UP)
+		return mpls(c);
+	return type <= ETHER_LENGTH_MAX ? link_llc(c, v) : ethertype(type);
 }
 
 static enum decode link_ether(struct cursor *c, struct pkt_view *v)
@@ -52,7 +85,7 @@ static enum decode link_ether(struct cursor *c, struct pkt_view *v)
 	const uint8_t *p = cursor_take(c, 14);
 	uint16_t type = p ? load_be16(p + 12) : 0;
 
-	return type == ETHER_IP4 ? DECODE_OK : after_ethertype(type, c, v);
+	return type == ETHER_IP4 ? DECODE_OK : decode_ethertype(type, c, v);
 }
 
 static enum decode link_raw(struct cursor *c, struct pkt_view *v)
@@ -65,7 +98,7 @@ static enum decode link_raw(struct cursor *c, struct pkt_view *v)
 static enum decode link_sll(struct cursor *c, struct pkt_view *v)
 {
 	cursor_skip(c, 14);
-	return after_ethertype(cursor_be16(c), c, v);
+	return decode_ethertype(cursor_be16(c), c, v);
 }
 
 static enum decode link_sll2(struct cursor *c, struct pkt_view *v)
@@ -73,7 +106,7 @@ static enum decode link_sll2(struct cursor *c, struct pkt_view *v)
 	uint16_t type = cursor_be16(c);
 
 	cursor_skip(c, 18);
-	return after_ethertype(type, c, v);
+	return decode_ethertype(type, c, v);
 }
 
 /* BSD loopback: an address family in the byte order of who captured (NULL) or
@@ -92,12 +125,80 @@ static enum decode link_null(struct cursor *c, struct pkt_view *v)
 	    : DECODE_NOT_IP;
 }
 
+/* Cisco's HDLC: address, control, EtherType. */
+static enum decode link_chdlc(struct cursor *c, struct pkt_view *v)
+{
+	cursor_skip(c, 2);
+	return decode_ethertype(cursor_be16(c), c, v);
+}
+
+/* On serial lines also Cisco's framing is called PPP (RFC 1547 section 4.3.1). */
 static enum decode link_ppp(struct cursor *c, struct pkt_view *v)
 {
-	(void)v;
+	if (cursor_starts(c, "\x0f", 2) || cursor_starts(c, "\x8f", 2))
+		return link_chdlc(c, v);
 	if (cursor_starts(c, "\xff\x03", 2))
 		cursor_skip(c, 2);
 	return ppp_protocol(c);
+}
+
+static enum decode link_pppoe(struct cursor *c, struct pkt_view *v)
+{
+	(void)v;
+	cursor_skip(c, 6);
+	return ppp_protocol(c);
+}
+
+/* BSD's IPsec: address family, SPI, flags. */
+static enum decode link_enc(struct cursor *c, struct pkt_view *v)
+{
+	enum decode d = link_null(c, v);
+
+	cursor_skip(c, 8);
+	return d;
+}
+
+/* IEEE 802.11, section 9.2: frame control u16 LE, and of a data frame three addresses or
+ * four, QoS, HT control.  Nothing is seen of encrypted and of aggregated ones. */
+static enum decode link_wlan(struct cursor *c, struct pkt_view *v)
+{
+	enum { TYPE = 0x0c, DATA = 0x08, EMPTY = 0x40, QOS = 0x80, BOTH_DS = 0x0300,
+		PROTECTED = 0x4000, ORDER = 0x8000, AGGREGATE = 0x80 };
+	uint16_t control = cursor_le16(c), qos = 0;
+
+	if (cursor_ok(c) && ((control & TYPE) != DATA || control & (EMPTY | PROTECTED)))
+		return DECODE_NOT_IP;
+	cursor_skip(c, (control & BOTH_DS) == BOTH_DS ? 28 : 22);
+	if (control & QOS)
+		qos = cursor_le16(c);
+	if (control & QOS && control & ORDER)
+		cursor_skip(c, 4);
+	return qos & AGGREGATE ? DECODE_NOT_IP : link_llc(c, v);
+}
+
+/* Radiotap: version u8, pad u8, length u16 LE, fields. */
+static enum decode link_radiotap(struct cursor *c, struct pkt_view *v)
+{
+	struct cursor head = cursor_from(c, 2);
+
+	cursor_skip(c, cursor_le16(&head));
+	return cursor_ok(&head) ? link_wlan(c, v) : DECODE_SHORT;
+}
+
+/* macOS's PKTAP: length u32, what next u32, link type u32, LE: of Ethernet or IP. */
+static enum decode link_pktap(struct cursor *c, struct pkt_view *v)
+{
+	struct cursor head = *c;
+	uint32_t len = cursor_le32(&head), type;
+
+	cursor_skip(&head, 4);
+	type = cursor_le32(&head);
+	cursor_skip(c, len);
+	if (!cursor_ok(&head) || !cursor_ok(c))
+		return DECODE_SHORT;
+	if (len >= 12 && type == 1)
+		return link_ether(c, v);
+	return len >= 12 && type == 12 ? DECODE_OK : DECODE_NOT_IP;
 }
 
 /* NFULA_* of linux/netfilter/nfnetlink_log.h; numbers are in network order. */
@@ -199,6 +300,14 @@ static const struct link_row {
 	{ 108, link_null },  /* LOOP */
 	{ 9, link_ppp },     /* PPP */
 	{ 50, link_ppp },    /* PPP_SERIAL */
+	{ 51, link_pppoe },  /* PPP_ETHER */
+	{ 100, link_llc },   /* ATM_RFC1483, as LINKTYPE_ */
+	{ 11, link_llc },    /* ATM_RFC1483, as DLT_ */
+	{ 104, link_chdlc }, /* C_HDLC */
+	{ 105, link_wlan },  /* IEEE802_11 */
+	{ 109, link_enc },   /* ENC */
+	{ 127, link_radiotap }, /* IEEE802_11_RADIO */
+	{ 258, link_pktap }, /* PKTAP */
 };
 
 static const struct link_row *link_find(int linktype)

@@ -10,6 +10,10 @@
  * version the caller sees from the first nibble. */
 enum decode decode_link(int linktype, struct cursor *c, struct pkt_view *v);
 
+/* The same behind an EtherType, of tags, PPPoE, MPLS and IP; a number below 1501 is the
+ * length of an LLC frame. */
+enum decode decode_ethertype(uint16_t type, struct cursor *c, struct pkt_view *v);
+
 /* Whether packets of this link type can be decoded. */
 bool decode_link_known(int linktype);
 

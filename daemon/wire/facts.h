@@ -89,7 +89,8 @@ enum {
 struct rdp_facts {
 	uint32_t flags, requested, selected, failure;
 	uint32_t client_build, encryption_method, encryption_level;
-	struct fact_name cookie, client_name;
+	struct fact_text cookie; /* or routing token */
+	struct fact_name client_name;
 	uint8_t channel_count, neg_flags;
 	uint8_t channels[RDP_CHANNELS_MAX][RDP_CHANNEL_NAME]; /* NUL-padded */
 };

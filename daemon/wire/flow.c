@@ -143,8 +143,7 @@ static bool answered(const struct flow *f)
 	return f->flags & FLOW_ESTABLISHED || (f->packets[0] && f->packets[1]);
 }
 
-/* How much would be lost with a flow: smaller goes first. */
-static uint64_t worth(const struct flow *f, uint32_t now_s)
+uint64_t flow_worth(const struct flow *f, uint32_t now_s)
 {
 	uint64_t class = 2;
 
@@ -169,7 +168,7 @@ uint32_t flow_choose(struct flow_table *t, uint32_t now_s, bool *ret_evict)
 		t->hand = t->hand + 1 < t->size ? t->hand + 1 : 0;
 		if (!(t->flow[at].flags & FLOW_IN_USE))
 			return at;
-		w = worth(&t->flow[at], now_s);
+		w = flow_worth(&t->flow[at], now_s);
 		if (w < least) {
 			least = w;
 			best = at;
@@ -192,7 +191,7 @@ void flow_begin(struct flow_table *t, uint32_t at, const struct flow *key, int64
 	f->stage[0] = f->stage[1] = STAGE_NEW;
 	f->packets[0] = f->packets[1] = 0;
 	f->app = APP_NONE;
-	f->pad = 0;
+	f->has_facts = 0;
 	f->next = *bucket;
 	*bucket = at + 1;
 	*m = (struct flow_more){ .id = t->next_id++, .first_us = ts_us, .facts = FLOW_NONE };

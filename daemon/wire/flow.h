@@ -37,6 +37,7 @@ enum {
 	FLOW_WAITS_0 = 1 << 12, /* direction 0 has a stream buffer */
 	FLOW_WAITS_1 = 1 << 13,
 	FLOW_FIRST_HI = 1 << 14, /* the first packet seen was by direction 1 */
+	FLOW_SYN_BYTES = 1 << 15, /* bytes came with the client's SYN */
 };
 
 /* One cache line, all that a packet of a decided flow touches. */
@@ -49,8 +50,12 @@ struct flow {
 	uint16_t flags;
 	uint8_t stage[2], packets[2]; /* packets with payload, up to 255 */
 	uint8_t app;
-	uint8_t pad;
+	uint8_t has_facts; /* flow_more.facts is not FLOW_NONE */
 };
+
+/* Bits of flow_more.ends, shifted by a direction: it closed the flow; it sent another SYN,
+ * which its peer has not answered. */
+enum { MORE_ENDED = 1 << 0, MORE_ASKED = 1 << 2 };
 
 /* The rest, touched when something happens. */
 struct flow_more {
@@ -58,8 +63,12 @@ struct flow_more {
 	int64_t first_us;
 	uint32_t stream[2]; /* STREAM_NONE: nothing is waiting */
 	uint32_t facts;	    /* FLOW_NONE: none */
-	uint32_t isn;	    /* of the client's SYN */
+	uint32_t isn, asked; /* of the client's SYN; of one in the middle, MORE_ASKED */
 	uint8_t stuck[2];   /* packets that acknowledged bytes never seen */
+	uint8_t hole[2];    /* bytes came and those before them did not: follow.c */
+	uint16_t hole_s[2]; /* since when */
+	uint16_t begins[2]; /* bytes of what waits that one packet began with */
+	uint8_t ends;	    /* MORE_* */
 };
 
 struct flow_table {
@@ -90,9 +99,13 @@ uint32_t flow_find(const struct flow_table *t, const struct flow *key);
  * first. */
 uint32_t flow_take(struct flow_table *t, uint32_t *bucket, const struct flow *key);
 
+/* How much would be lost with a flow: smaller goes first. */
+uint64_t flow_worth(const struct flow *f, uint32_t now_s);
+
 /* Where a new flow is to go: a free place, or one of the next places of the clock
  * hand that matters least (closed, never answered, not recognised, longest
- * silent; of a table of flows worth keeping more places are looked at); *ret_evict says that it is in use and must be given up first. */
+ * silent; of a table of flows worth keeping more places are looked at); *ret_evict
+ * says that it is in use and must be given up first. */
 uint32_t flow_choose(struct flow_table *t, uint32_t now_s, bool *ret_evict);
 
 /* Begin / end a flow at a place chosen; begin gives it the next id. */

@@ -32,6 +32,8 @@ struct wire {
 		struct pkt_view view;
 	} ahead[WIRE_AHEAD];
 	unsigned ahead_at, ahead_n; /* the next to be taken, how many there are */
+	bool tunnels;
+	int64_t ts_us; /* of the packet last taken */
 	uint32_t last; /* the flow of the packet last taken, FLOW_NONE: none */
 	int last_dir;
 };
@@ -41,8 +43,15 @@ struct wire {
 uint32_t follow_payload(struct wire *w, uint32_t at, int dir, uint32_t seq);
 
 /* An acknowledgment by direction dir: bytes the peer has and we never saw will
- * not come any more. */
-void follow_ack(struct wire *w, uint32_t at, int dir, uint32_t ack);
+ * not come any more.  What waits behind them is read.  Returns NEWS_*. */
+uint32_t follow_ack(struct wire *w, uint32_t at, int dir, uint32_t ack);
+
+/* No packet will come any more: read what waits in direction dir.  Returns NEWS_*. */
+uint32_t follow_finish(struct wire *w, uint32_t at, int dir);
+
+/* What was read of direction dir did not count, nor what was made of it: its stream starts
+ * at base. */
+void follow_restart(struct wire *w, uint32_t at, int dir, uint32_t base);
 
 /* Give up what the flow holds: buffers and facts. */
 void follow_release(struct wire *w, uint32_t at);

@@ -14,7 +14,8 @@ struct datagram {
 	bool used, bad;
 	uint8_t proto;
 	struct netaddr src, dst;
-	uint32_t id, total, units; /* total 0: the last piece has not come */
+	uint32_t id, units;
+	uint32_t top, total; /* where the pieces end; 0: the last piece has not come */
 	int64_t since_us;
 	uint8_t have[UNITS / 8];
 	uint8_t bytes[DATAGRAM_MAX];
@@ -85,11 +86,12 @@ static bool claim(struct datagram *d, const struct pkt_view *v, uint32_t len)
 
 	if (len == 0 || end > DATAGRAM_MAX || (v->frag.more && len % 8 != 0))
 		return false;
-	if (!v->frag.more) {
-		if (d->total && d->total != end)
-			return false;
+	if (d->total ? end > d->total || (!v->frag.more && end != d->total)
+		     : !v->frag.more && end < d->top)
+		return false; /* what lies behind the end would count for what is missing */
+	if (!v->frag.more)
 		d->total = end;
-	}
+	d->top = end > d->top ? end : d->top;
 	for (uint32_t i = unit; i < unit + n; i++)
 		there += d->have[i / 8] >> (i % 8) & 1;
 	if (there) /* a plain repetition is a retransmit, anything else an overlap */
@@ -97,7 +99,8 @@ static bool claim(struct datagram *d, const struct pkt_view *v, uint32_t len)
 	for (uint32_t i = unit; i < unit + n; i++)
 		d->have[i / 8] |= (uint8_t)(1u << (i % 8));
 	d->units += n;
-	memcpy(d->bytes + v->frag.off, v->body.at, len);
+	/* of a tunnel's packet that was in pieces too, the bytes may lie in this very place */
+	memmove(d->bytes + v->frag.off, v->body.at, len);
 	return true;
 }
 

@@ -5,12 +5,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(GUARDS_PAYLOAD_MIN >= 8, "the first word of a payload is there");
+
 enum { ALTERNATIVES_MAX = GUARDS_MAX * GUARD_ALTERNATIVE_MAX, TERMS_MAX = 4096 };
+enum { HEAD = 24, WORDS = HEAD / 8 };
+
+/* What the first bytes of a payload must be for an alternative to hit, as far as one
+ * comparison of words tells: most payloads fail the first of them.  Who passes is asked
+ * in full. */
+struct head {
+	uint64_t mask[WORDS], value[WORDS];
+};
 
 struct guards {
 	struct guard_term terms[TERMS_MAX];
 	struct guard_alternative alts[ALTERNATIVES_MAX];
+	struct head head[ALTERNATIVES_MAX]; /* of each, once they are ready */
 	struct guard_group group[GUARD_GROUPS_MAX];
+	struct {
+		uint64_t mask, value; /* what all of a group want in the first word */
+	} group_word[GUARD_GROUPS_MAX];
 	uint8_t where[GUARDS_MAX];
 	size_t nterms, nalts, ngroups;
 	uint32_t fired[GUARDS_HITS_MAX];
@@ -54,9 +68,43 @@ bool guards_add(struct guards *g, uint32_t number, enum guard_where where,
 	return true;
 }
 
+static void want_bytes(struct head *h, size_t at, const uint8_t *mask, const uint8_t *value,
+    size_t len)
+{
+	uint8_t *m = (uint8_t *)h->mask, *v = (uint8_t *)h->value;
+
+	for (size_t i = 0; i < len && at + i < HEAD; i++) {
+		m[at + i] |= mask[i];
+		v[at + i] = (uint8_t)((v[at + i] & ~mask[i]) | value[i]);
+	}
+}
+
+/* Terms behind one that searches stand at no fixed place. */
+static void head_of(const struct guard_alternative *a, struct head *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	for (size_t i = 0; i < a->n && a->terms[i].within == 0; i++) {
+		const struct guard_term *t = &a->terms[i];
+
+		if (!t->negate && t->len <= sizeof(t->mask))
+			want_bytes(ret, t->offset, t->mask, t->value, t->len);
+	}
+}
+
 void guards_ready(struct guards *g)
 {
+	static const uint8_t whole[sizeof(g->group[0].key)] = { 0xff, 0xff, 0xff, 0xff };
+
 	g->ngroups = guard_group(g->alts, g->nalts, g->group);
+	for (size_t i = 0; i < g->nalts; i++)
+		head_of(&g->alts[i], &g->head[i]);
+	for (size_t i = 0; i < g->ngroups; i++) {
+		struct head h = { .mask = { 0 } };
+
+		want_bytes(&h, g->group[i].offset, whole, g->group[i].key, g->group[i].key_len);
+		g->group_word[i].mask = h.mask[0];
+		g->group_word[i].value = h.value[0];
+	}
 }
 
 enum guard_where guards_where(const struct guards *g, uint32_t number)
@@ -64,9 +112,17 @@ enum guard_where guards_where(const struct guards *g, uint32_t number)
 	return (enum guard_where)g->where[number];
 }
 
+static bool head_fits(const struct head *h, const uint64_t *word)
+{
+	for (size_t i = 0; i < WORDS; i++)
+		if ((word[i] & h->mask[i]) != h->value[i])
+			return false;
+	return true;
+}
+
 static bool has_key(const struct guard_group *g, const uint8_t *payload, size_t len)
 {
-	return (size_t)g->offset + g->key_len <= len && payload[g->offset] == g->key[0] &&
+	return (size_t)g->offset + g->key_len <= len &&
 	    memcmp(payload + g->offset, g->key, g->key_len) == 0;
 }
 
@@ -79,12 +135,16 @@ static bool told(const uint32_t *hits, size_t n, uint32_t guard)
 }
 
 static size_t match_group(const struct guards *g, const struct guard_group *group,
-    bool to_client, const uint8_t *payload, size_t len, uint32_t *ret, size_t n)
+    enum guard_dir sent, const uint64_t *word, const uint8_t *payload, size_t len, uint32_t *ret,
+    size_t n)
 {
 	const struct guard_alternative *a = &g->alts[group->first];
+	const struct head *h = &g->head[group->first];
 
-	for (uint32_t i = 0; i < group->count && n < GUARDS_HITS_MAX; i++, a++) {
-		if (a->dir != GUARD_BOTH && (a->dir == GUARD_TO_CLIENT) != to_client)
+	for (uint32_t i = 0; i < group->count && n < GUARDS_HITS_MAX; i++, a++, h++) {
+		if (!head_fits(h, word))
+			continue;
+		if (a->dir != GUARD_BOTH && sent != GUARD_BOTH && a->dir != sent)
 			continue;
 		if (!told(ret, n, a->guard) && guard_match(a->terms, a->n, payload, len))
 			ret[n++] = a->guard;
@@ -92,32 +152,62 @@ static size_t match_group(const struct guards *g, const struct guard_group *grou
 	return n;
 }
 
-size_t guards_match(const struct guards *g, bool to_client, const uint8_t *payload,
+size_t guards_match(const struct guards *g, enum guard_dir sent, const uint8_t *payload,
     size_t len, uint32_t ret[static GUARDS_HITS_MAX])
 {
+	uint64_t word[WORDS];
 	size_t n = 0;
 
 	if (len < GUARDS_PAYLOAD_MIN)
 		return 0;
+	if (len >= HEAD) {
+		memcpy(word, payload, HEAD);
+	} else { /* zeros behind: asked in full then */
+		memset(word, 0, sizeof(word));
+		memcpy(word, payload, len);
+	}
 	for (size_t i = 0; i < g->ngroups; i++)
-		if (g->group[i].key_len == 0 || has_key(&g->group[i], payload, len))
-			n = match_group(g, &g->group[i], to_client, payload, len, ret, n);
+		if ((word[0] & g->group_word[i].mask) == g->group_word[i].value &&
+		    has_key(&g->group[i], payload, len))
+			n = match_group(
+			    g, &g->group[i], sent, word, payload, len, ret, n);
 	return n;
+}
+
+/* Who opened the connection, before what a message says of itself: a client can set the
+ * bit of an answer. */
+static enum guard_dir sent_by(const struct flow_view *v)
+{
+	if (v->client_known)
+		return v->from_client ? GUARD_TO_SERVER : GUARD_TO_CLIENT;
+	if (v->role != ROLE_UNKNOWN)
+		return v->role == ROLE_SERVER ? GUARD_TO_CLIENT : GUARD_TO_SERVER;
+	return GUARD_BOTH;
+}
+
+/* Whether the kernel saw it hit: on a packet that begins with the message. */
+static bool seen_in_packet(const struct guards *g, const struct flow_view *v, uint32_t guard,
+    const uint8_t *bytes, uint32_t len)
+{
+	uint32_t hit[GUARDS_HITS_MAX];
+	size_t n = guards_match(
+	    g, sent_by(v), bytes, v->in_packet < len ? v->in_packet : len, hit);
+
+	return told(hit, n, guard);
 }
 
 uint32_t guards_tap(void *arg, const struct flow_view *v, const uint8_t *bytes,
     uint32_t len)
 {
-	bool to_client = v->role == ROLE_UNKNOWN ? v->client_known && !v->from_client
-						 : v->role == ROLE_SERVER;
 	struct guards *g = arg;
 	uint32_t hit[GUARDS_HITS_MAX], news = 0;
-	size_t n = v->facts ? guards_match(g, to_client, bytes, len, hit) : 0;
+	size_t n = v->facts ? guards_match(g, sent_by(v), bytes, len, hit) : 0;
 
 	for (size_t i = 0; i < n; i++) {
 		uint32_t *word = &v->facts->guards[hit[i] / 32], bit = 1u << hit[i] % 32;
 
-		if (*word & bit || (v->at_packet && g->where[hit[i]] == GUARD_KERNEL))
+		if (*word & bit || (g->where[hit[i]] == GUARD_KERNEL &&
+				       seen_in_packet(g, v, hit[i], bytes, len)))
 			continue;
 		*word |= bit;
 		news = NEWS_GUARD;

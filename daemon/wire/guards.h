@@ -34,10 +34,11 @@ bool guards_add(struct guards *g, uint32_t number, enum guard_where where,
 /* Index what was added; before that nothing hits. */
 void guards_ready(struct guards *g);
 
-/* Which guards hit this payload, sent by the server where to_client: their numbers, in
- * the order in which the kernel asks, each once, GUARDS_HITS_MAX at most.  Returns how
- * many.  Guards of the kernel and of the sensor alike. */
-size_t guards_match(const struct guards *g, bool to_client, const uint8_t *payload,
+/* Which guards hit this payload, sent that way: their numbers, in the order in which the
+ * kernel asks, each once, GUARDS_HITS_MAX at most.  GUARD_BOTH: nobody saw who opened the
+ * connection, guards of either direction are asked.  Returns how many.  Guards of the
+ * kernel and of the sensor alike. */
+size_t guards_match(const struct guards *g, enum guard_dir sent, const uint8_t *payload,
     size_t len, uint32_t ret[static GUARDS_HITS_MAX]);
 enum guard_where guards_where(const struct guards *g, uint32_t number);
 

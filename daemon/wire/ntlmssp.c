@@ -7,16 +7,25 @@ enum { NTLM_UNICODE = 0x1, NTLM_ESS = 0x80000, NTLM_VERSION = 0x2000000 };
 enum { AV_END, AV_NB_COMPUTER, AV_NB_DOMAIN, AV_DNS_COMPUTER, AV_DNS_DOMAIN };
 
 /* A field triple (MS-NLMP 2.2.1): length u16, allocated u16, offset u32 from the
- * message's start.  *lowest falls to the offset of fields that are not empty. */
-static struct cursor ntlm_field(struct cursor *c, const struct cursor *msg, uint32_t *lowest)
+ * message's start.  The bytes are short where the capture was cut before them; the
+ * length is known all the same. */
+struct field {
+	uint16_t len;
+	struct cursor bytes;
+};
+
+/* *lowest falls to the offset of fields that are not empty. */
+static struct field ntlm_field(struct cursor *c, const struct cursor *msg, uint32_t *lowest)
 {
-	uint32_t len = cursor_le16(c), off;
+	struct field f = { .len = cursor_le16(c) };
+	uint32_t off;
 
 	cursor_skip(c, 2);
 	off = cursor_le32(c);
-	if (len && off < *lowest)
+	if (f.len && off < *lowest)
 		*lowest = off;
-	return cursor_at(msg, off, len);
+	f.bytes = cursor_at(msg, off, f.len);
+	return f;
 }
 
 /* AV pairs (MS-NLMP 2.2.2.1): id u16, length u16, value, ended by id 0. */
@@ -58,7 +67,8 @@ static void ntlm_target_info(struct cursor c, struct ntlm_facts *n)
 static void ntlm_challenge(struct cursor msg, struct flow_view *v)
 {
 	struct ntlm_facts *n = &v->facts->smb.ntlm;
-	struct cursor c = cursor_from(&msg, 12), info;
+	struct cursor c = cursor_from(&msg, 12);
+	struct field info;
 	uint32_t lowest = UINT32_MAX, flags;
 
 	(void)ntlm_field(&c, &msg, &lowest);
@@ -70,8 +80,8 @@ static void ntlm_challenge(struct cursor msg, struct flow_view *v)
 	n->challenge_flags = flags;
 	v->news |= NEWS_IDENTITY;
 	info = ntlm_field(&c, &msg, &lowest);
-	if (cursor_ok(&info))
-		ntlm_target_info(info, n);
+	if (cursor_ok(&info.bytes))
+		ntlm_target_info(info.bytes, n);
 	if (!(flags & NTLM_VERSION) || lowest < 56 || cursor_left(&c) < 8)
 		return;
 	n->major = cursor_u8(&c);
@@ -80,20 +90,22 @@ static void ntlm_challenge(struct cursor msg, struct flow_view *v)
 	n->has_version = 1;
 }
 
-static uint8_t ntlm_response_kind(struct cursor lm, struct cursor nt, struct cursor user,
-    uint32_t flags)
+/* By the lengths that are told, so that a cut capture makes nobody anonymous. */
+static uint8_t ntlm_response_kind(const struct field *lm, const struct field *nt,
+    const struct field *user, uint32_t flags)
 {
 	static const uint8_t zero[16];
-	size_t len = cursor_left(&nt), lm_len = cursor_left(&lm);
-	struct cursor tail = cursor_from(&lm, 8);
+	struct cursor tail = cursor_from(&lm->bytes, 8);
 
-	if (len == 0 && cursor_left(&user) == 0 && lm_len <= 1)
+	if (nt->len == 0 && user->len == 0 && lm->len <= 1)
 		return NTLM_RESPONSE_ANONYMOUS;
-	if (len > 24)
+	if (nt->len > 24)
 		return NTLM_RESPONSE_V2;
-	if (flags & NTLM_ESS && lm_len == 24 && cursor_starts(&tail, zero, 16))
-		return NTLM_RESPONSE_V1_ESS;
-	return NTLM_RESPONSE_V1;
+	if (!(flags & NTLM_ESS) || lm->len != 24)
+		return NTLM_RESPONSE_V1;
+	if (!cursor_ok(&lm->bytes))
+		return NTLM_RESPONSE_NONE;
+	return cursor_starts(&tail, zero, 16) ? NTLM_RESPONSE_V1_ESS : NTLM_RESPONSE_V1;
 }
 
 /* AUTHENTICATE_MESSAGE, MS-NLMP 2.2.1.3: fields LM, NT, domain, user, workstation,
@@ -101,7 +113,8 @@ static uint8_t ntlm_response_kind(struct cursor lm, struct cursor nt, struct cur
 static void ntlm_authenticate(struct cursor msg, struct flow_view *v)
 {
 	struct ntlm_facts *n = &v->facts->smb.ntlm;
-	struct cursor c = cursor_from(&msg, 12), f[6];
+	struct cursor c = cursor_from(&msg, 12);
+	struct field f[6];
 	uint32_t lowest = UINT32_MAX, flags;
 	bool utf16;
 
@@ -112,10 +125,10 @@ static void ntlm_authenticate(struct cursor msg, struct flow_view *v)
 	flags = lowest >= 64 ? cursor_le32(&c) : 0;
 	utf16 = flags & NTLM_UNICODE;
 	n->has_auth = 1;
-	n->response = ntlm_response_kind(f[0], f[1], f[3], flags);
-	TEXT_SET(n->domain, f[2], utf16);
-	TEXT_SET(n->user, f[3], utf16);
-	TEXT_SET(n->workstation, f[4], utf16);
+	n->response = ntlm_response_kind(&f[0], &f[1], &f[3], flags);
+	TEXT_SET(n->domain, f[2].bytes, utf16);
+	TEXT_SET(n->user, f[3].bytes, utf16);
+	TEXT_SET(n->workstation, f[4].bytes, utf16);
 	v->news |= NEWS_SESSION;
 	if (n->response == NTLM_RESPONSE_ANONYMOUS)
 		smb_flag(v, SMB_NULL_SESSION, NEWS_SESSION);

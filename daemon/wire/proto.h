@@ -24,7 +24,8 @@ struct flow_view {
 	bool stream_start; /* the bytes are the first of a stream seen from its SYN */
 	bool final;	   /* the rest of the message will not come: judge what is there */
 	bool client_known, from_client;
-	bool at_packet; /* for the tap: the message begins where a packet's payload does */
+	uint32_t in_packet; /* for the tap: how much of the message one packet shows that
+			       begins with it; 0: none does */
 	struct flow_facts *facts; /* NULL in open() of a flow not yet recognised */
 
 	uint32_t want; /* MORE: bytes needed in all, > those given */
@@ -57,13 +58,15 @@ enum match proto_open(struct cursor c, struct flow_view *v, const struct proto *
 const struct proto *proto_of(enum app app);
 
 /* A test of a packet's first bytes, for flows whose start was missed or was
- * something else: only what may pass open() strictly gets there.  SMB for as long
- * as the flow lives, the rest while `early`. */
+ * something else: only what may pass open() strictly gets there, or what is too short to
+ * tell.  SMB for as long as the flow lives, the rest while `early`. */
 static inline bool proto_glance(const uint8_t *p, size_t len, bool early)
 {
-	if (len >= 36 && p[0] == 0 && p[4] >= 0xfc && p[5] == 'S' && p[6] == 'M' && p[7] == 'B')
-		return true;
-	return early && len >= 11 && p[0] == 3 && p[1] == 0 && (p[5] == 0xe0 || p[5] == 0xd0);
+	if (len > 0 && p[0] == 0)
+		return len <= 4 || (p[4] >= 0xfc &&
+		    memcmp(p + 5, "SMB", len < 8 ? len - 5 : 3) == 0);
+	return early && len > 0 && p[0] == 3 && (len < 2 || p[1] == 0) &&
+	    (len < 6 || p[5] == 0xe0 || p[5] == 0xd0 || p[5] == 0xf0);
 }
 
 enum match nbss_open(struct cursor c, struct flow_view *v);

@@ -125,6 +125,36 @@ static bool confirm_read(struct cursor var, struct neg *ret)
 	    (ret->type == NEG_FAILURE && ret->value >= 1 && ret->value <= 6);
 }
 
+/* MCS Connect-Initial or -Response alone, where the connection before it was not captured:
+ * behind the header (see take_mcs()) the key of RDP's GCC, which other users of T.125 do
+ * not have. */
+enum { MCS_HEAD = 9, MCS_INITIAL = 0x65, MCS_RESPONSE = 0x66 };
+
+static enum match mcs_open(struct cursor c, struct flow_view *v)
+{
+	static const uint8_t head[] = { 3, 0, 0, 0, 2, X224_DATA, 0x80, 0x7f };
+	size_t left = cursor_left(&c);
+	struct cursor at = cursor_from(&c, 2), msg;
+	uint16_t len = cursor_be16(&at);
+	uint8_t tag;
+
+	for (size_t i = 0; i < sizeof(head) && i < left; i++)
+		if (c.at[i] != head[i] && i / 2 != 1) /* any length */
+			return MATCH_NO;
+	at = cursor_from(&c, sizeof(head));
+	tag = cursor_u8(&at);
+	if (left >= MCS_HEAD && ((tag != MCS_INITIAL && tag != MCS_RESPONSE) ||
+	    len < MCS_HEAD || len > MESSAGE_HEAD_MAX))
+		return MATCH_NO;
+	v->want = left < MCS_HEAD ? MCS_HEAD : len;
+	if (left < v->want && !v->final)
+		return MATCH_MORE;
+	msg = cursor_at(&c, 0, left < len ? left : len);
+	return left > MCS_HEAD &&
+	    cursor_find(&msg, tag == MCS_INITIAL ? "Duca" : "McDn", 4) > 0 ? MATCH_YES
+									    : MATCH_NO;
+}
+
 enum match rdp_open(struct cursor c, struct flow_view *v)
 {
 	struct cursor var, token;
@@ -138,9 +168,11 @@ enum match rdp_open(struct cursor c, struct flow_view *v)
 	cc = x224_connect(c, X224_CC, v, &var);
 	if (cc == MATCH_YES)
 		return confirm_read(var, &neg) && neg.present ? MATCH_YES : MATCH_NO;
+	if (cr == MATCH_NO && cc == MATCH_NO)
+		return mcs_open(c, v);
 	if (cr == MATCH_MORE)
 		v->want = want;
-	return cr == MATCH_MORE || cc == MATCH_MORE ? MATCH_MORE : MATCH_NO;
+	return MATCH_MORE;
 }
 
 static void take_cookie(struct rdp_facts *f, struct cursor token)
@@ -295,6 +327,7 @@ static enum match take_mcs(struct cursor c, struct flow_view *v, uint8_t tag, co
 	v->used = (uint32_t)cursor_left(&c);
 	if (cursor_u8(&c) == 0x16 && cursor_u8(&c) == 3) {
 		v->facts->rdp.flags |= RDP_TLS;
+		v->news |= NEWS_SECURITY;
 		return MATCH_YES;
 	}
 	c = cursor_from(&start, 2);
@@ -305,6 +338,7 @@ static enum match take_mcs(struct cursor c, struct flow_view *v, uint8_t tag, co
 	cursor_skip(&c, 1);
 	if (cursor_u8(&c) != 0x7f || cursor_u8(&c) != tag || len > MESSAGE_HEAD_MAX)
 		return MATCH_YES;
+	v->role = tag == MCS_INITIAL ? ROLE_CLIENT : ROLE_SERVER;
 	v->want = len;
 	if (cursor_left(&start) < len && !v->final) {
 		v->done = false;
@@ -322,15 +356,24 @@ enum match rdp_message(struct cursor c, struct flow_view *v)
 	uint32_t flags = v->facts->rdp.flags;
 	struct cursor peek = cursor_from(&c, 5);
 	bool client = v->from_client;
+	uint8_t code, tag;
 
 	if (cursor_left(&c) < 6) {
 		v->want = 6;
 		return v->final ? MATCH_MALFORMED : MATCH_MORE;
 	}
+	code = cursor_u8(&peek);
+	cursor_skip(&peek, 2);
+	tag = cursor_u8(&peek);
 	if (!v->client_known)
-		client = cursor_u8(&peek) != X224_CC;
+		client = code != X224_CC && !(code == X224_DATA && tag == MCS_RESPONSE);
+	/* perhaps what comes first was not captured */
 	if (client)
-		return flags & RDP_HAS_REQUEST ? take_mcs(c, v, 0x65, "Duca")
-					       : take_request(c, v);
-	return flags & RDP_HAS_CONFIRM ? take_mcs(c, v, 0x66, "McDn") : take_confirm(c, v);
+		return flags & RDP_HAS_REQUEST || code == X224_DATA ||
+			(flags & RDP_HAS_CONFIRM && code != X224_CR)
+		    ? take_mcs(c, v, MCS_INITIAL, "Duca")
+		    : take_request(c, v);
+	return flags & RDP_HAS_CONFIRM || code == X224_DATA
+	    ? take_mcs(c, v, MCS_RESPONSE, "McDn")
+	    : take_confirm(c, v);
 }

@@ -11,7 +11,7 @@
  */
 enum { HEADER_LEN = 32, FLAG_REPLY = 0x80, ANDX_MAX = 4, ANDX_NONE = 0xff };
 enum { FLAGS2_SIGNED = 0x4, FLAGS2_UNICODE = 0x8000 };
-enum { CMD_TRANSACTION = 0x25, CMD_NEGOTIATE = 0x72, CMD_SESSION_SETUP = 0x73,
+enum { CMD_TRANSACTION = 0x25, CMD_CORE_TREE = 0x70, CMD_NEGOTIATE = 0x72, CMD_SESSION_SETUP = 0x73,
 	CMD_LOGOFF = 0x74, CMD_TREE_CONNECT = 0x75, CMD_NT_CREATE = 0xa2 };
 
 /* Order is the value of smb_facts.smb1_offered. */
@@ -54,6 +54,7 @@ uint32_t smb1_want(struct cursor c)
 	case CMD_NEGOTIATE:
 	case CMD_SESSION_SETUP:
 	case CMD_TREE_CONNECT:
+	case CMD_CORE_TREE:
 	case CMD_NT_CREATE:
 	case CMD_TRANSACTION:
 		return MESSAGE_HEAD_MAX;
@@ -67,7 +68,7 @@ struct block {
 	uint8_t word_count;
 	struct cursor words, bytes;
 	size_t bytes_at;
-	bool utf16;
+	bool utf16, cut; /* cut: the bytes break off before their count */
 };
 
 static bool block_read(const struct cursor *msg, size_t at, bool utf16, struct block *ret)
@@ -82,8 +83,19 @@ static bool block_read(const struct cursor *msg, size_t at, bool utf16, struct b
 	ret->utf16 = utf16;
 	if (!cursor_ok(&c))
 		return false;
-	ret->bytes = cursor_sub(&c, len < cursor_left(&c) ? len : cursor_left(&c));
+	ret->cut = len > cursor_left(&c);
+	ret->bytes = cursor_sub(&c, ret->cut ? cursor_left(&c) : len);
 	return true;
+}
+
+/* The string up to the NUL; short where a capture cut it off, so that half a name is none. */
+static struct cursor whole_string(const struct block *b, struct cursor *c, bool utf16)
+{
+	struct cursor s = text_until_nul(c, utf16);
+
+	if (b->cut && (size_t)(c->at - s.at) < cursor_left(&s) + (utf16 ? 2 : 1))
+		s = (struct cursor){ s.at, s.at, true };
+	return s;
 }
 
 /* The next string of the block.  UTF-16 is padded to an even offset in the message
@@ -101,7 +113,19 @@ static struct cursor block_string(const struct block *b, struct cursor *c)
 	}
 	if (b->utf16 && odd && cursor_left(c))
 		cursor_skip(c, 1);
-	return text_until_nul(c, b->utf16);
+	return whole_string(b, c, b->utf16);
+}
+
+/* Two strings into facts, as far as they are there. */
+static void block_names(const struct block *b, struct cursor *c, struct fact_text *os,
+    struct fact_text *lm)
+{
+	struct cursor first = block_string(b, c), second = block_string(b, c);
+
+	if (cursor_ok(&first))
+		TEXT_SET(*os, first, b->utf16);
+	if (cursor_ok(&second))
+		TEXT_SET(*lm, second, b->utf16);
 }
 
 static uint8_t dialect_index(struct cursor name)
@@ -117,11 +141,15 @@ static uint8_t dialect_index(struct cursor name)
 static void negotiate_request(const struct block *b, struct flow_view *v)
 {
 	struct smb_facts *f = &v->facts->smb;
-	struct cursor c = b->bytes;
+	struct cursor c = b->bytes, name;
 
 	f->smb1_count = 0;
-	while (cursor_u8(&c) == 0x02 && f->smb1_count < SMB1_OFFERED_MAX)
-		f->smb1_offered[f->smb1_count++] = dialect_index(text_until_nul(&c, false));
+	while (cursor_u8(&c) == 0x02 && f->smb1_count < SMB1_OFFERED_MAX) {
+		name = whole_string(b, &c, false);
+		if (!cursor_ok(&name))
+			break;
+		f->smb1_offered[f->smb1_count++] = dialect_index(name);
+	}
 	v->news |= NEWS_DIALECT;
 }
 
@@ -146,23 +174,25 @@ static void negotiate_response(const struct block *b, struct flow_view *v)
 		smb_flag(v, SMB_SERVER_SIGNING_REQUIRED, NEWS_SECURITY);
 }
 
-/* Session setup request, MS-SMB 2.2.4.6.1 (12 words, a security blob) or MS-CIFS
- * 2.2.4.53.1 (13 words, two passwords and the names). */
+/* Session setup request, MS-SMB 2.2.4.6.1 (12 words, a security blob), MS-CIFS 2.2.4.53.1
+ * (13 words, two passwords and the names) or LAN Manager's (10 words, one password). */
 static void setup_request(const struct block *b, struct flow_view *v)
 {
 	struct smb_facts *f = &v->facts->smb;
 	struct cursor lens = cursor_from(&b->words, 14), c = b->bytes, user, domain;
-	size_t ansi = cursor_le16(&lens), unicode = cursor_le16(&lens);
+	size_t ansi = cursor_le16(&lens), unicode = 0;
 
+	if (b->word_count == 13)
+		unicode = cursor_le16(&lens);
 	if (f->smb1_answered && f->smb1_chosen != SMB1_DIALECT_NONE)
 		smb_flag(v, SMB_1_IN_USE, NEWS_DIALECT);
 	if (b->word_count == 12) {
 		ntlmssp_take(cursor_sub(&c, ansi < cursor_left(&c) ? ansi : cursor_left(&c)), v);
-	} else if (b->word_count == 13) {
+	} else if (b->word_count == 13 || b->word_count == 10) {
 		cursor_skip(&c, ansi + unicode);
 		user = block_string(b, &c);
 		domain = block_string(b, &c);
-		if (!cursor_ok(&c))
+		if (!cursor_ok(&c) || !cursor_ok(&user) || !cursor_ok(&domain))
 			return;
 		TEXT_SET(f->ntlm.user, user, b->utf16);
 		TEXT_SET(f->ntlm.domain, domain, b->utf16);
@@ -173,8 +203,7 @@ static void setup_request(const struct block *b, struct flow_view *v)
 	}
 	if (cursor_left(&c) == 0)
 		return;
-	TEXT_SET(f->client_os, block_string(b, &c), b->utf16);
-	TEXT_SET(f->client_lm, block_string(b, &c), b->utf16);
+	block_names(b, &c, &f->client_os, &f->client_lm);
 	v->news |= NEWS_IDENTITY;
 }
 
@@ -194,8 +223,7 @@ static void setup_response(const struct block *b, struct flow_view *v)
 		ntlmssp_take(cursor_sub(&c, len < cursor_left(&c) ? len : cursor_left(&c)), v);
 	if (cursor_left(&c) == 0)
 		return;
-	TEXT_SET(f->native_os, block_string(b, &c), b->utf16);
-	TEXT_SET(f->native_lm, block_string(b, &c), b->utf16);
+	block_names(b, &c, &f->native_os, &f->native_lm);
 	v->news |= NEWS_IDENTITY;
 }
 
@@ -206,6 +234,19 @@ static void tree_request(const struct block *b, struct flow_view *v)
 	cursor_skip(&c, cursor_le16(&w)); /* the password */
 	if (b->word_count == 4 && cursor_ok(&c))
 		smb_note_share(v, block_string(b, &c), b->utf16);
+}
+
+/* MS-CIFS 2.2.4.50.1, of the oldest dialects: 0x04 and the path, the same with password
+ * and service. */
+static void core_tree_request(const struct block *b, struct flow_view *v)
+{
+	struct cursor c = b->bytes, path;
+
+	if (cursor_u8(&c) != 0x04)
+		return;
+	path = whole_string(b, &c, false);
+	if (cursor_ok(&path))
+		smb_note_share(v, path, false);
 }
 
 static void name_request(const struct block *b, struct flow_view *v)
@@ -225,6 +266,7 @@ static const struct command {
 	{ CMD_NEGOTIATE, false, negotiate_request, negotiate_response },
 	{ CMD_SESSION_SETUP, true, setup_request, setup_response },
 	{ CMD_TREE_CONNECT, true, tree_request, NULL },
+	{ CMD_CORE_TREE, false, core_tree_request, NULL },
 	{ CMD_NT_CREATE, true, name_request, NULL },
 	{ CMD_TRANSACTION, false, name_request, NULL },
 	{ CMD_LOGOFF, true, NULL, NULL },
@@ -282,9 +324,9 @@ bool smb1_take(struct cursor msg, struct flow_view *v)
 	v->role = reply ? ROLE_SERVER : ROLE_CLIENT;
 	if (!smb_believed(v))
 		return true;
-	smb_flag(v, SMB_SEEN_1, 0);
+	smb_flag(v, SMB_SEEN_1, NEWS_DIALECT);
 	if (flags2 & FLAGS2_SIGNED)
-		smb_flag(v, reply ? SMB_SEEN_SIGNED : SMB_CLIENT_SIGNING_ENABLED, 0);
+		smb_flag(v, reply ? SMB_SEEN_SIGNED : SMB_CLIENT_SIGNING_ENABLED, NEWS_SECURITY);
 	if (!reply && cmd == CMD_NEGOTIATE)
 		v->facts->smb.pid_high = pid_high;
 	if (reply && cmd == CMD_SESSION_SETUP)

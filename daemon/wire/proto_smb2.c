@@ -183,7 +183,7 @@ static void take_one(const struct cursor *msg, struct flow_view *v)
 	flags = cursor_le32(&c);
 	response = flags & FLAG_RESPONSE;
 	if (flags & FLAG_SIGNED)
-		smb_flag(v, SMB_SEEN_SIGNED, 0);
+		smb_flag(v, SMB_SEEN_SIGNED, NEWS_SECURITY);
 	switch (cmd) {
 	case CMD_NEGOTIATE:
 		if (response && status == 0)
@@ -228,7 +228,7 @@ bool smb2_take(struct cursor msg, struct flow_view *v)
 		return false;
 	if (!smb_believed(v))
 		return true;
-	smb_flag(v, SMB_SEEN_2, 0);
+	smb_flag(v, SMB_SEEN_2, NEWS_DIALECT);
 	for (int i = 0; i < COMPOUND_MAX; i++) {
 		c = cursor_from(&msg, 4);
 		size = cursor_le16(&c);

@@ -93,6 +93,14 @@ uint32_t stream_take(struct stream_pool *p, uint32_t owner, uint32_t base,
 	return id;
 }
 
+bool stream_oldest(const struct stream_pool *p, uint32_t *ret_owner)
+{
+	if (p->oldest == STREAM_NONE)
+		return false;
+	*ret_owner = p->s[p->oldest].owner;
+	return true;
+}
+
 static bool have(const struct stream *s, uint32_t off)
 {
 	return s->have[off / 8] >> (off % 8) & 1;
@@ -124,7 +132,7 @@ static void stream_store(struct stream_pool *p, struct stream *s, uint32_t off,
 		s->data[off] = bytes[i];
 		s->have[off / 8] |= (uint8_t)(1u << (off % 8));
 	}
-	if (off > s->top)
+	if (len > 0 && off > s->top)
 		s->top = off;
 	p->stats.conflicts += conflict;
 }
@@ -173,6 +181,18 @@ const uint8_t *stream_ready(struct stream_pool *p, uint32_t id, uint32_t *ret_le
 bool stream_has_island(const struct stream_pool *p, uint32_t id)
 {
 	return p->s[id].top > p->s[id].fill;
+}
+
+uint32_t stream_hole(const struct stream_pool *p, uint32_t id)
+{
+	const struct stream *s = &p->s[id];
+	uint32_t off = s->fill;
+
+	if (s->top <= s->fill)
+		return 0;
+	while (!have(s, off)) /* the byte before top is there */
+		off += off % 8 == 0 && s->have[off / 8] == 0 ? 8 : 1;
+	return off - s->fill;
 }
 
 /* Everything up to `head` is past, also what was never there. */

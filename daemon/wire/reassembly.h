@@ -31,6 +31,9 @@ uint32_t stream_take(struct stream_pool *p, uint32_t owner, uint32_t base,
     uint32_t *ret_evicted);
 void stream_release(struct stream_pool *p, uint32_t id);
 
+/* The owner of the buffer taken least recently; false: all are free. */
+bool stream_oldest(const struct stream_pool *p, uint32_t *ret_owner);
+
 /* Store the bytes of a segment that starts at sequence number seq.  What lies
  * before the base is dropped, of bytes given twice the first stay.  False if
  * some lay past the window and were dropped. */
@@ -43,6 +46,10 @@ const uint8_t *stream_ready(struct stream_pool *p, uint32_t id, uint32_t *ret_le
 
 /* Whether bytes wait behind a hole. */
 bool stream_has_island(const struct stream_pool *p, uint32_t id);
+
+/* How many bytes are missing behind those ready, before others that wait; 0: none wait.
+ * They are counted: not for every packet. */
+uint32_t stream_hole(const struct stream_pool *p, uint32_t id);
 
 /* Move the base by n bytes, which may be more than is there. */
 void stream_consume(struct stream_pool *p, uint32_t id, uint32_t n);

@@ -8,13 +8,15 @@
  * | 0x00  | length, BE 24 | magic 'S''M''B'| header …
  * +-------+---------------+---------------+-----------
  */
+enum { FRAME_ASKED = 36, FRAME_LEAST = 24 };
+
 enum match smb_frame(struct cursor *c, uint8_t magic, struct flow_view *v)
 {
 	const uint8_t want[] = { magic, 'S', 'M', 'B' };
 	size_t left = cursor_left(c), known;
 	uint32_t len;
 
-	v->want = 36;
+	v->want = FRAME_ASKED;
 	if (left == 0)
 		return v->final ? MATCH_NO : MATCH_MORE;
 	if (*c->at != 0)
@@ -29,7 +31,7 @@ enum match smb_frame(struct cursor *c, uint8_t magic, struct flow_view *v)
 	len = cursor_be32(c);
 	if (len < 32)
 		return MATCH_NO;
-	if (left < 36)
+	if (left < (v->final ? FRAME_LEAST : FRAME_ASKED))
 		return v->final ? MATCH_NO : MATCH_MORE;
 	cursor_skip(c, 4);
 	return MATCH_YES;

@@ -10,8 +10,9 @@ enum { SMB_MAGIC_1 = 0xff, SMB_MAGIC_2 = 0xfe, SMB_MAGIC_ENCRYPTED = 0xfd,
 	SMB_MAGIC_COMPRESSED = 0xfc };
 
 /* Whether the bytes can begin a session message (FACTS rule SMB-1: type 0, length
- * 32..0xffffff, then `magic`-"SMB").  YES needs 36 bytes and leaves *c behind the
- * length and the magic; MORE sets v->want. */
+ * 32..0xffffff, then `magic`-"SMB").  YES needs 36 bytes, of a cut capture 24, all
+ * that is asked of headers; it leaves *c behind the length and the magic; MORE sets
+ * v->want. */
 enum match smb_frame(struct cursor *c, uint8_t magic, struct flow_view *v);
 
 /* Bytes of a message, the header at 0, that are to be put together before it is

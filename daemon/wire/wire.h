@@ -11,12 +11,13 @@ struct wire;
 
 /* How much may be remembered; a member of 0 takes the default. */
 struct wire_conf {
-	uint32_t flows;	  /* TCP flows, 120 bytes each; default 131072 */
+	uint32_t flows;	  /* TCP flows, 128 bytes each; default 131072 */
 	uint32_t streams; /* buffers for bytes out of order or of half a message,
 			     9.5 KB each; default 1024 */
-	uint32_t facts;	  /* recognised flows, 1.2 KB each; default 8192 */
+	uint32_t facts;	  /* recognised flows, 1.1 KB each; default 8192 */
 	uint32_t frags;	  /* datagrams in pieces, 66 KB each; default 32 */
 	uint64_t seed;	  /* of the hash; random where packets come from strangers */
+	bool tunnels;	  /* look into them: tunnel.h says why not of live packets */
 	bool huge_pages;  /* for the flows: faster, but memory comes in 2 MB */
 };
 
@@ -29,7 +30,10 @@ struct wire_stats {
 	uint64_t fragments, datagrams, frags_dropped;
 	uint64_t old_segments; /* all of it had been read before */
 	uint64_t conflicts;    /* overlaps whose bytes differed */
-	uint64_t gaps;	       /* streams given up because bytes never came */
+	uint64_t gaps;	       /* places where bytes never came */
+	uint64_t resumed;      /* of those: read on where a message was found behind */
+	uint64_t outside;      /* segments too far ahead to be kept */
+	uint64_t tunnelled;    /* packets that were found in a tunnel */
 	uint64_t lost_sync;    /* recognised streams that stopped making sense */
 };
 
@@ -53,6 +57,10 @@ void wire_set_tap(struct wire *w, const struct wire_tap *tap);
  * that is known of it. */
 bool wire_packet(struct wire *w, const struct pkt_in *in, struct sighting *ret);
 
+/* No packet comes any more: what still waits for bytes before it is read.  To be called
+ * until it is false, else as wire_packet(). */
+bool wire_finish(struct wire *w, struct sighting *ret);
+
 /* The packets that wire_packet() will be given next, in this order: it is faster when it
  * knows some of them, WIRE_AHEAD at most.  Their bytes stay until they were taken. */
 enum { WIRE_AHEAD = 16 };
@@ -69,6 +77,15 @@ bool wire_handshake(const struct wire *w, const struct pkt_view *v);
  * not send the first packet, until more is known).  ret_id may be NULL, which is cheaper.
  * False: it is of none. */
 bool wire_flow(const struct wire *w, uint64_t *ret_id, bool *ret_to_client);
+
+/* What is known of the flow of the packet last taken; facts.app is APP_NONE where no
+ * protocol is.  False: it is of none. */
+bool wire_known(const struct wire *w, struct sighting *ret);
+
+enum app wire_app(const struct wire *w); /* of that flow; APP_NONE without one */
+
+/* Whether it was seen who opened the flow of the packet last taken. */
+bool wire_opened(const struct wire *w);
 
 void wire_get_stats(const struct wire *w, struct wire_stats *ret);
 

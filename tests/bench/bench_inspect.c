@@ -7,15 +7,19 @@
 #include "base/pcapfile.h"
 #include "wire/wire.h"
 
-/* bench_inspect gen OUT FLOWS SEED CAPTURE...   write a capture of that many flows: those
- *                                               of the captures, HTTP, TLS, DNS, random
- * bench_inspect read FILE                       only read it, as libpcap's users do
- * bench_inspect flood FLOWS ROUNDS              ns a packet of wire, quiet and flooded
+/* bench_inspect gen OUT FLOWS SEED TURNS CAPTURE...
+ *	write a capture of that many flows: those of the captures, HTTP, TLS, DNS, random;
+ *	all but the first and DNS of 2 to TURNS + 1 segments of data
+ * bench_inspect read FILE
+ *	only read it, as libpcap's users do
+ * bench_inspect flood FLOWS ROUNDS
+ *	ns a packet of wire, quiet and flooded
  */
 
 enum { LIVE = 4096, TURNS_MAX = 64, TEMPLATES_MAX = 64, SEGMENT = 1448, FRAME = 1600 };
 
 static uint64_t state;
+static uint32_t turns_most;
 
 static uint64_t rnd(void)
 {
@@ -130,7 +134,7 @@ static void begin(struct live *f)
 	f->t = templates ? &template[below(templates)] : NULL;
 	if (f->kind == LEARNED && !f->t)
 		f->kind = RANDOM;
-	f->turns = f->kind == LEARNED ? f->t->n : f->kind == DNS ? 2 : 2 + below(16);
+	f->turns = f->kind == LEARNED ? f->t->n : f->kind == DNS ? 2 : 2 + below(turns_most);
 }
 
 /* Payload of turn i; each flow of a kind begins as that kind does. */
@@ -374,11 +378,14 @@ static int flood(uint32_t flows, int rounds)
 
 int main(int argc, char **argv)
 {
-	if (argc >= 5 && strcmp(argv[1], "gen") == 0) {
+	turns_most = 16;
+	if (argc >= 6 && strcmp(argv[1], "gen") == 0) {
 		template = calloc(TEMPLATES_MAX, sizeof(*template));
 		must(template != NULL, "memory");
 		state = strtoull(argv[4], NULL, 10);
-		for (int i = 5; i < argc; i++)
+		turns_most = (uint32_t)strtoul(argv[5], NULL, 10);
+		must(turns_most > 0, "TURNS");
+		for (int i = 6; i < argc; i++)
 			learn(argv[i]);
 		return gen(argv[2], (uint32_t)strtoul(argv[3], NULL, 10));
 	}
@@ -386,7 +393,7 @@ int main(int argc, char **argv)
 		return bare(argv[2]);
 	if (argc == 4 && strcmp(argv[1], "flood") == 0)
 		return flood((uint32_t)strtoul(argv[2], NULL, 10), atoi(argv[3]));
-	fprintf(stderr, "usage: bench_inspect gen OUT FLOWS SEED CAPTURE... | read FILE | "
-			"flood FLOWS ROUNDS\n");
+	fprintf(stderr, "usage: bench_inspect gen OUT FLOWS SEED TURNS CAPTURE... | "
+			"read FILE | flood FLOWS ROUNDS\n");
 	return 2;
 }

@@ -11,16 +11,28 @@
 #include <sched.h>
 #include <sys/socket.h>
 
-/* A veth hands its frame over within the call that sends it: so the time of the calls is
- * that of the packets, sender and the far end's drop included.  forward.sh makes the
+/* A veth hands its frame over within the call that sends it: so the CPU time of the calls
+ * is that of the packets, sender and the far end's drop included.  forward.sh makes the
  * networks with these addresses; the next hop's is nobody's, which drops them there. */
 static const uint8_t gw_wan[6] = { 2, 0, 0, 0, 0, 3 }, pc_mac[6] = { 2, 0, 0, 0, 0, 4 },
 		     gw_lan[6] = { 2, 0, 0, 0, 0, 1 }, db_mac[6] = { 2, 0, 0, 0, 0, 2 };
 
-enum { GATEWAYS_MAX = 8, PORT = 8080, DATA = 64, OLD = 20000, NEW = 2000 };
-enum mode { UDP_OLD, UDP_NEW, TCP_OLD, TCP_NEW, MODES };
-static const char *const mode_name[MODES] = { "UDP, established", "UDP, new flow each",
-	"TCP data, established", "TCP SYN, new each" };
+enum { GATEWAYS_MAX = 8, PORT = 8080, DATA = 64, LARGE = 1400, OLD = 10000, NEW = 2000 };
+enum mode { UDP_OLD, UDP_LARGE, UDP_NEW, TCP_OLD, TCP_LARGE, TCP_ANSWER, TCP_NEW, MODES };
+static const struct {
+	const char *name;
+	uint8_t proto;
+	bool new, back;
+	size_t data;
+} mode_row[MODES] = {
+	[UDP_OLD] = { "UDP, established", IPPROTO_UDP, false, false, DATA },
+	[UDP_LARGE] = { "UDP, established, 1400 bytes", IPPROTO_UDP, false, false, LARGE },
+	[UDP_NEW] = { "UDP, new flow each", IPPROTO_UDP, true, false, DATA },
+	[TCP_OLD] = { "TCP data, established", IPPROTO_TCP, false, false, DATA },
+	[TCP_LARGE] = { "TCP data, established, 1400 bytes", IPPROTO_TCP, false, false, LARGE },
+	[TCP_ANSWER] = { "TCP data, the host's", IPPROTO_TCP, false, true, DATA },
+	[TCP_NEW] = { "TCP SYN, new each", IPPROTO_TCP, true, false, 0 },
+};
 
 struct gateway {
 	const char *name;
@@ -30,6 +42,14 @@ struct gateway {
 };
 
 static uint32_t client, server;
+
+static double cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
 
 static uint16_t sum(const void *data, size_t len, uint32_t s)
 {
@@ -42,9 +62,9 @@ static uint16_t sum(const void *data, size_t len, uint32_t s)
 	return htons((uint16_t)~s);
 }
 
-/* One frame of DATA bytes, or of none where flags has SYN. */
+/* One frame of so many bytes of data. */
 static size_t frame(uint8_t *buf, bool back, uint8_t proto, uint16_t port, uint8_t flags,
-    uint32_t seq)
+    uint32_t seq, size_t data)
 {
 	struct iphdr ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = proto,
 		.saddr = back ? server : client, .daddr = back ? client : server };
@@ -52,8 +72,7 @@ static size_t frame(uint8_t *buf, bool back, uint8_t proto, uint16_t port, uint8
 		.dest = htons(back ? port : PORT), .seq = htonl(seq),
 		.ack_seq = htonl(back ? 1001 : 7001), .doff = 5, .window = htons(60000) };
 	struct udphdr udp = { .source = htons(port), .dest = htons(PORT),
-		.len = htons(sizeof(udp) + DATA) };
-	size_t data = flags & TH_SYN ? 0 : DATA;
+		.len = htons((uint16_t)(sizeof(udp) + data)) };
 	size_t head = proto == IPPROTO_TCP ? sizeof(tcp) : sizeof(udp);
 
 	((uint8_t *)&tcp)[13] = flags;
@@ -79,28 +98,29 @@ static void open_tcp(struct gateway *g)
 {
 	uint8_t buf[256];
 
-	send_one(g->wan, buf, frame(buf, false, IPPROTO_TCP, 20000, TH_SYN, 1000));
-	send_one(g->lan, buf, frame(buf, true, IPPROTO_TCP, 20000, TH_SYN | TH_ACK, 7000));
+	send_one(g->wan, buf, frame(buf, false, IPPROTO_TCP, 20000, TH_SYN, 1000, 0));
+	send_one(g->lan, buf,
+	    frame(buf, true, IPPROTO_TCP, 20000, TH_SYN | TH_ACK, 7000, 0));
 	for (int i = 0; i < 4; i++) {
 		send_one(g->wan, buf,
-		    frame(buf, false, IPPROTO_TCP, 20000, TH_ACK, 1001 + DATA * (uint32_t)i));
+		    frame(buf, false, IPPROTO_TCP, 20000, TH_ACK, 1001 + DATA * (uint32_t)i, DATA));
 		send_one(g->lan, buf,
-		    frame(buf, true, IPPROTO_TCP, 20000, TH_ACK, 7001 + DATA * (uint32_t)i));
+		    frame(buf, true, IPPROTO_TCP, 20000, TH_ACK, 7001 + DATA * (uint32_t)i, DATA));
 	}
 }
 
 static void measure(struct gateway *g, enum mode m)
 {
-	const bool is_new = m == UDP_NEW || m == TCP_NEW;
-	const uint8_t proto = m == UDP_OLD || m == UDP_NEW ? IPPROTO_UDP : IPPROTO_TCP;
-	const int n = is_new ? NEW : OLD;
-	uint8_t buf[256];
-	size_t len = frame(buf, false, proto, 20000, m == TCP_NEW ? TH_SYN : TH_ACK, 1001 + DATA);
+	const bool is_new = mode_row[m].new, back = mode_row[m].back;
+	const int n = is_new ? NEW : OLD, from = back ? g->lan : g->wan;
+	uint8_t buf[54 + LARGE];
+	size_t len = frame(buf, back, mode_row[m].proto, 20000, m == TCP_NEW ? TH_SYN : TH_ACK,
+	    (back ? 7001 : 1001) + DATA, mode_row[m].data);
 	double start;
 
 	for (int i = 0; i < 200 && !is_new; i++) /* warm */
-		send_one(g->wan, buf, len);
-	start = bench_ms();
+		send_one(from, buf, len);
+	start = cpu_ns();
 	for (int i = 0; i < n; i++) {
 		if (is_new) {
 			if (++g->next < 21000)
@@ -108,10 +128,10 @@ static void measure(struct gateway *g, enum mode m)
 			buf[34] = (uint8_t)(g->next >> 8);
 			buf[35] = (uint8_t)g->next;
 		}
-		send_one(g->wan, buf, len);
+		send_one(from, buf, len);
 	}
 	/* as nanoseconds in the place of milliseconds: sample_row() is not used */
-	sample_add(&g->of[m], (bench_ms() - start) * 1e6 / n);
+	sample_add(&g->of[m], (cpu_ns() - start) / n);
 }
 
 static int socket_in(const char *pid, const char *iface)
@@ -137,7 +157,7 @@ static void report(struct gateway *g, int n)
 	for (int m = 0; m < MODES; m++) {
 		double base = sample_at(&g[0].of[m], 0.5);
 
-		printf("  %s\n", mode_name[m]);
+		printf("  %s\n", mode_row[m].name);
 		for (int i = 0; i < n; i++) {
 			double median = sample_at(&g[i].of[m], 0.5);
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # summary: a packet's cost through gateways of several sizes, beside a bare ct state chain
 #
-# forward.sh BUILD ROUNDS FOLDER HOSTS...: FOLDER/HOSTS are bench policies.
+# forward.sh BUILD ROUNDS FOLDER HOSTS...: FOLDER/HOSTS are bench policies, each loaded
+# as it is, with the profile's guards, and with none ("-unguarded").
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 BUILD=$(cd "$1" && pwd)
@@ -33,6 +34,16 @@ conntrack() { # NUMBER: once a rule has loaded it
 		netns_sysctl gw$1 netfilter/nf_conntrack_$key 2>/dev/null
 	done
 }
+# What asks for guards taken out of the kernel: hosts that disable them all leave it, as
+# addresses that no file declares have their profile's.
+unguard() { # NUMBER
+	for c in ok4 syn4; do
+		netns_exec gw$1 nft -a list chain inet cordon $c |
+			sed -n 's/.*jump guards_.*# handle //p' | while read -r h; do
+			netns_exec gw$1 nft delete rule inet cordon $c handle "$h" || exit 1
+		done
+	done
+}
 policy() { # HOSTS FOLDER: with one more, which the packets go to
 	cp -r "$top/$1" "$2" || exit 1
 	sed -i 's,^log:.*,log: { file: /run/events.jsonl\, journald: false },' "$2/cordon.yaml"
@@ -58,12 +69,16 @@ table inet bare {
 }
 END
 conntrack 0
+for n; do # each twice
+	set -- "$@" "$n" "$n-unguarded"
+	shift
+done
 set -- "$@" --
 list="bare-ct $(netns_pid pc0) $(netns_pid db0)"
 i=1
 while [ "$1" != -- ]; do
 	network $i
-	policy "$1" /run/policy$i
+	policy "${1%-unguarded}" /run/policy$i
 	if ! netns_exec gw$i "$BUILD/cordond" -e -c /run/policy$i --runtime-dir /run/r$i \
 		--state-dir /run/none >/run/log$i 2>&1; then
 		grep -q 'Message too long\|No buffer space' /run/log$i || { cat /run/log$i; exit 1; }
@@ -71,7 +86,8 @@ while [ "$1" != -- ]; do
 			"the system's root may set"
 	else
 		conntrack $i
-		list="$list $1-hosts $(netns_pid pc$i) $(netns_pid db$i)"
+		[ "$1" = "${1%-unguarded}" ] || unguard $i
+		list="$list $1 $(netns_pid pc$i) $(netns_pid db$i)"
 		i=$((i + 1))
 	fi
 	shift

@@ -94,6 +94,8 @@ sh "$here/storm.sh" "$BUILD" "${STORM_SECONDS:-10}" "${STORM_FLOWS:-1000000}" ||
 echo
 echo "== recognition offline: cordon inspect with all shipped guards, and its peers"
 python3 "$here/inspect.py" "$BUILD" "$ROUNDS" "${FLOWS:-120000}" "$tmp" || failed=1
+echo "== replay of a capture, with the largest bench policy"
+python3 "$here/replay.py" "$BUILD" "$ROUNDS" "${CONNECTIONS:-60000}" "$tmp/${SIZES##* }" "$tmp" || failed=1
 echo "== a flood of flows of one segment each, against a table of 131,072"
 "$BUILD/bench/bench_inspect" flood 2000000 "$ROUNDS" || failed=1
 

@@ -9,6 +9,7 @@
 
 #include "wire/decode.h"
 #include "wire/frag.h"
+#include "wire/tunnel.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -39,6 +40,22 @@ static void check(const struct pkt_view *v, enum decode how)
 	read_all(v->payload, v->payload_len);
 }
 
+/* Into tunnels, which get shorter each time. */
+static void enter(const struct pkt_view *v, enum decode how)
+{
+	struct pkt_view in = *v;
+
+	while (how == DECODE_OK) {
+		const uint8_t *at = in.payload;
+
+		if (!tunnel_enter(&in, &how))
+			break;
+		check(&in, how);
+		if (how == DECODE_OK && in.payload <= at)
+			abort();
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct frag_pool *frags = frag_pool_new(2);
@@ -61,11 +78,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		in.ts_us += 1000000;
 		how = decode_packet(&in, &v);
 		check(&v, how);
+		enter(&v, how);
 		if (how != DECODE_FRAGMENT || !frag_add(frags, &v, in.ts_us))
 			continue;
 		v.frag = (struct pkt_frag){ .id = 0 };
 		how = decode_transport(&v);
 		check(&v, how);
+		enter(&v, how);
 	}
 	frag_pool_free(frags);
 	return 0;

@@ -66,7 +66,7 @@ static void add(struct model *m, uint32_t at, uint32_t len, uint8_t fill)
 /* All that is known to be there in order is ready, and nothing else. */
 static void check(struct model *m)
 {
-	uint32_t len, sure = 0;
+	uint32_t len, sure = 0, hole = stream_hole(pool, m->id);
 	const uint8_t *at = stream_ready(pool, m->id, &len);
 
 	if (len > STREAM_WINDOW || m->head + len > ROOM)
@@ -82,6 +82,11 @@ static void check(struct model *m)
 		    (m->state[pos] == KNOWN && m->byte[pos] != at[i]))
 			abort();
 	}
+	for (uint32_t i = 0; i < hole; i++)
+		if (m->head + len + i >= ROOM || m->state[m->head + len + i] == KNOWN)
+			abort();
+	if (hole && m->state[m->head + len + hole] == NOT_THERE)
+		abort();
 }
 
 static void consume(struct model *m, uint32_t n)

@@ -64,7 +64,8 @@ static unsigned take(struct cursor *c, struct pkt_in *ret, unsigned max)
 /* One is told of packets ahead, the other is not: they see the same. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct wire_conf conf = { .flows = 8, .streams = 3, .facts = 3, .frags = 1 };
+	const struct wire_conf conf = { .flows = 8, .streams = 3, .facts = 3, .frags = 1,
+		.tunnels = true };
 	uint8_t sum = 0;
 	const struct wire_tap tap = { read_all, &sum };
 	struct wire *w = wire_new(&conf), *plain = wire_new(&conf);
@@ -89,6 +90,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			if (news)
 				check_sighting(&s);
 		}
+	}
+	for (bool more = true; more;) {
+		more = wire_finish(w, &s);
+		if (more != wire_finish(plain, &t))
+			abort();
+		if (more)
+			check_sighting(&s);
 	}
 	wire_get_stats(w, &a);
 	wire_get_stats(plain, &b);

@@ -1,11 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # summary: the captures in tests/pcap as inputs of the targets that read the wire
-"""usage: seeds.py   (writes tests/fuzz/corpus/{wire,decode,smb,rdp,guards,nflog,reassembly}/*;
+"""usage: seeds.py   (writes tests/fuzz/corpus/{wire,decode,smb,rdp,guards,nflog,reassembly,capture}/*;
 run after captures change)"""
 import glob
+import gzip
 import os
+import random
 import struct
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../pcap"))
+import travel
+import tunnels
 
 PACKETS, BYTES = 16, 6000
 
@@ -88,6 +95,34 @@ def recogniser_rows(stream):
     return [("smb", 1 if stream[4:5] == b"\xff" else 2)] if stream[5:8] == b"SMB" else []
 
 
+def captures(path):
+    """a few packets of one capture as files of every kind"""
+    frames = [(1700000000000000 + 70001 * i, p[:90], len(p)) for i, (_, p) in enumerate(packets(path)) if i < 6]
+    kinds = {
+        "pcap": travel.pcap_file(), "pcap-ns": travel.pcap_file(nano=True), "pcap-big": travel.pcap_file(">"),
+        "ng": travel.pcapng_file(interfaces=2, noise=True), "ng-ns-big": travel.pcapng_file(">", resol=9),
+        "ng-orders": travel.pcapng_file("<><", resol=0x94, mixed=True, interfaces=3),
+        "ng-simple": travel.pcapng_file(simple=True), "ng-old": travel.pcapng_file(old=True),
+    }
+    for name, make in kinds.items():
+        data = make(1, frames)
+        put("capture", name, data)
+        if name in ("pcap", "pcap-big", "ng"):
+            put("capture", name + "-gz", gzip.compress(data, mtime=0))
+    put("capture", "pcap-cut", travel.pcap_file()(1, frames)[:-5])
+    put("capture", "ng-cut", travel.pcapng_file()(1, frames)[:-5])
+
+
+def in_tunnels(path):
+    """a packet of a capture in each tunnel, over Ethernet"""
+    ip = [p[14:] for link, p in packets(path) if payload(link, p)][3]
+    out = b""
+    for _, step in sorted(tunnels.TUNNELS.items()):
+        for _, p, _ in step(random.Random(1), [(0, ip, 0)]):
+            out += struct.pack("!HH", 1, len(p) + 14) + travel.MACS + travel._type(p) + p
+    return out
+
+
 def main():
     here = os.path.dirname(os.path.abspath(__file__))
     for path in sorted(glob.glob(os.path.join(here, "../pcap/*.pcap"))):
@@ -103,6 +138,9 @@ def main():
             if payload(link, packet):
                 put("nflog", name, nflog(b"cordon denied g7 smb", packet[14 * (link == 1):][:300]))
                 break
+    for target in ("wire", "decode"):
+        put(target, "tunnels", in_tunnels(os.path.join(here, "../pcap/smb2.pcap")))
+    captures(os.path.join(here, "../pcap/smb2.pcap"))
     put("nflog", "prefix", b"cordon would_deny g4294967295 smb-not-granted")
     put("guards", "own", bytes([3, 68, 4, 3, 0, ord("S"), 96, 0, 1, 9, 2, 8, 0, 0, 255, 0]) +
         b"\0\0\0\x2fSTSTSMBr\2\3\2\3")
@@ -111,4 +149,5 @@ def main():
          1, 9, 9, 2, 7, 7, 3, 5, 5, 8, 60, 255, 28, 0, 0]))
 
 
-main()
+if __name__ == "__main__":
+    main()

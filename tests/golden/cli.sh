@@ -59,10 +59,10 @@ expect 0 "$cordon" check --list-codes
 says out '^CRD001'
 expect 2 "$cordon" check --guards --format sarif "$policy"
 expect 0 "$cordon" check --guards "$policy"
-says out '^smb1 .* kernel .* 57 .* 2.1e-17 '
+says out '^smb1 .* kernel .* 56 .* 4.2e-17 '
 expect 0 "$cordon" check --guards --format json "$policy"
 says out '"guard":"smb-not-granted".*"bits":null,"false_hits":null'
-says out '"guard":"ms17-010-probe".*"bits":97.*"validated":true.*"cve":\["CVE-2017-0143"'
+says out '"guard":"ms17-010-probe".*"bits":96.*"validated":true.*"cve":\["CVE-2017-0143"'
 expect 0 "$cordon" check --guards --format json "$policy/../../diff/excepts/new"
 says out '"guard":"pipe-svcctl".*"hosts":{"drop":3,.*"off":3,"with_exceptions":3}'
 
@@ -124,6 +124,51 @@ for want in "10.1.3.0/28 1 0" "10.1.3.16/28 0 3" "10.1.3.0/27 1 3"; do
 	got="${want%% *} $(guards_of "${want%% *}")"
 	[ "$got" = "$want" ] || { echo "cli: guards of a set: $got, not $want" >&2; bad=$((bad + 1)); }
 done
+
+# all guards of a flow are named, of both ends, each once: 100 and the shipped ones
+python3 - "$work/many" <<'END'
+import os, sys
+top = sys.argv[1]
+for d in ("hosts", "guards"):
+    os.makedirs(os.path.join(top, d))
+def put(name, text):
+    with open(os.path.join(top, name), "w") as f:
+        f.write(text)
+put("cordon.yaml", """cordon: 1
+gateway: {interfaces: [lan8], protect: [10.20.8.0/24]}
+""")
+put("guards/many.yaml", "---\n".join("""guard: own-%03d
+title: number %d
+attack: T1210
+direction: to-server
+protocol: smb
+action: drop
+affects: "yes"
+match:
+  - { at: 4, bytes: "fe 53 4d 42 01 02 03 %02x" }
+references: ["https://example.com/"]
+false_positives: none
+validated: no
+""" % (i, i, i) for i in range(100)))
+for n, (host, own) in enumerate((("a", range(0, 100, 2)), ("b", range(1, 100, 2)))):
+    put("hosts/%s.yaml" % host, """host: %s
+addresses: [10.20.8.1%d]
+allow:
+  inbound: [{service: smb, from: [a, b], reason: files}]
+  outbound: [{service: smb, to: [a, b], reason: files}]
+guards:
+%s""" % (host, n, "".join('  own-%03d: { action: drop, reason: "of %s" }\n' % (i, host) for i in own)))
+END
+checks=$((checks + 2))
+"$cordon" explain "$work/many" a b tcp/445 --format json >"$work/out" 2>"$work/err"
+"$cordon" explain "$work/many" a b tcp/445 >"$work/text" 2>>"$work/err"
+python3 -c '
+import json, re, sys
+named = json.load(open(sys.argv[1]))["guards"]
+assert named == sorted(set(named)) and len([g for g in named if g[:4] == "own-"]) == 100, named
+text = open(sys.argv[2]).read()
+assert re.findall("own-[0-9]+", text) == [g for g in named if g[:4] == "own-"], text' \
+	"$work/out" "$work/text" || { cat "$work/err" >&2; bad=$((bad + 1)); }
 
 # no daemon
 for v in status incidents "block --list" "unblock 10.9.9.9" reload apply watch; do

@@ -28,6 +28,7 @@ STRUCTURE = {"CRD%03d" % n for n in range(20, 32)}
 BEYOND = {
     ("bad-only", "tests/t.yaml"): "which of two keys has to be there",
     ("guard-no-match", "guards/g.yaml"): "a key that only some guards need",
+    ("guard-id", "guards/g.yaml"): "words that no guard's id ends with",
     ("bad-time", "hosts/a.yaml"): "the days of a month",
     ("key-ttl-long", "cordon.yaml"): "the length of a duration",
     ("protect-overlap", "cordon.yaml"): "addresses within each other",

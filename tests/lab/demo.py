@@ -334,6 +334,7 @@ def main():
             show_events(gw)
             check_schema(gw)
             show_verb('incidents          (before the kill)', demo.incidents)
+            peers.wait_until(gw.counted, 10, 0.2)
             show_verb('status', gw.live('status'))
     except KeyboardInterrupt:
         return 130

@@ -73,6 +73,12 @@ class Cordon:
         # the sensor too: it is started beside the rest, and hears nothing before
         return code == 0 and json.loads(out)['sensor']['up'] and json.loads(out)['sensor']['handles'] > 0
 
+    def counted(self):
+        """Whether the roles, which count for themselves, have said what they counted."""
+        code, out, _ = self.live('status', '--format', 'json')
+        answer = json.loads(out) if code == 0 else {}
+        return bool(answer) and answer['sensor']['packets'] > 0 and bool(answer['counts']['gateway'])
+
     def alive(self):
         return self.proc is not None and self.proc.poll() is None
 

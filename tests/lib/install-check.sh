@@ -32,6 +32,7 @@ trap 'rm -rf "$dest" "$dest.log"' EXIT
 # Exactly these files, readable by all.
 {
 	echo usr/bin/cordon usr/sbin/cordond usr/share/cordon/events.schema.json \
+		usr/share/cordon/posture.schema.json \
 		usr/share/bash-completion/completions/cordon usr/share/zsh/site-functions/_cordon \
 		usr/lib/sysusers.d/cordon.conf usr/lib/tmpfiles.d/cordon.conf | tr ' ' '\n'
 	ls systemd/*.service | sed 's,^systemd,usr/lib/systemd/system,'

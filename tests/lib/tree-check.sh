@@ -32,8 +32,11 @@ rules                cordon/ rules/
 daemon/base          base/
 daemon/base/facts_json.c  wire/
 daemon/base/facts_json.h  wire/
+daemon/base/parts.h       wire/
 daemon/base/pcapfile.c    wire/
 daemon/base/pcapfile.h    wire/
+daemon/base/pcapplain.c   wire/
+daemon/base/pcapng.c      wire/
 daemon/base/readahead.c   wire/
 daemon/wire          wire/ cordon/netaddr.h cordon/guard.h
 daemon/priv          base/ priv/ wire/facts.h cordon/netaddr.h cordon/guard.h cordon/flowspace.h cordon/tally.h
@@ -172,7 +175,7 @@ labels=$(awk 'match($0, /LABEL_CONDEMNED = [0-9]+/) { n = substr($0, RSTART + 18
 	on && /^\tLABEL_[A-Z0-9_]*[ ,]/ && !/LABEL_LAST/ { n++ }
 	on && /LABEL_LAST = .* \+ [0-9]+/ { sub(/.*\+ /, ""); last = n + $0 }
 	match($0, /LABEL_FIRST = [0-9]+/) { print substr($0, RSTART + 14, RLENGTH - 14) "-" last; exit }' rules/compile.h)
-hooks=$(sed -n 's/.*PRIORITY = \(-*[0-9]*\),.*/\1/p' rules/compile_chains.c)
+hooks=$(sed -n 's/.*HOOK_PRIORITY = \(-*[0-9]*\) .*/\1/p' rules/compile.h)
 group=$(sed -n 's/.*LOG_GROUP = \([0-9]*\),.*/\1/p' daemon/priv/msg.h)
 for said in "label bits $labels " "filter priority $hooks:" "group $group;"; do
 	grep -qF -- "$said" README.md || fail "README.md does not say \"$said\""

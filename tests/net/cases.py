@@ -340,6 +340,11 @@ def midstream(gw, check):
     check("allowed, server's first", ack("lan8", H, APP, 1433, 55002))
     check("denied, client's", ack("out0", OTHER, H, 55003, 1433), False)
     check("denied, server's", ack("lan8", H, OTHER, 1433, 55004), False)
+    for name, data in (("SMB", SMB2_NEGOTIATE), ("RDP", RDP_NEG)):  # where nothing grants them
+        check("of a host only observed, %s" % name, gw.through("out0", P.packet(
+            OTHER, WATCHED, P.TCP, 55005, 8080, P.ACK, data, seq=7, ack=9))[0])
+        check("of one enforced, %s" % name, gw.through("out0", P.packet(
+            APP, H, P.TCP, 55006, 1433, P.ACK, data, seq=7, ack=9))[0], False)
 
 
 def main():

@@ -78,6 +78,44 @@ def forgotten(gw, check):
               and conn.send(data) and conn.answer(payload=data))
 
 
+TRANS2 = C.smb1(0x32, struct.pack("<HHHHBBHIHHHHHBBH", *[0] * 11, 66, 0, 1, 0, 0x000e))
+IMPLANT = C.smb1(0x32, mid=81, status=0xc0000002, reply=True)
+
+
+def guards_evaded(gw, check):
+    """Guards on packets of which conntrack does not know who opened the connection."""
+    def picked(what, client=C.APP):
+        conn = open_conn(gw, check, what, 445, client)
+        conn.send(C.SMB2_NEGOTIATE)
+        C.subprocess.run(["conntrack", "-F"], check=False, stderr=C.subprocess.DEVNULL,
+                         stdout=C.subprocess.DEVNULL)
+        return conn
+    conn = open_conn(gw, check, "guard, invalid", 445)
+    conn.send(C.SMB2_NEGOTIATE)
+    check("a guard's packet that acknowledges too much", tcp(
+        conn, TRANS2, ack=conn.ack + 1000000), False)
+    conn = open_conn(gw, check, "guard, beyond the window", 445)
+    conn.send(C.SMB2_NEGOTIATE)
+    tcp(conn, b"x" * 1400, seq=conn.seq + 64000)
+    check("a guard's packet behind the end of the window", conn.send(TRANS2), False)
+    conn = picked("guard, the server first")
+    check("the server goes on", conn.answer(payload=C.SMB2_NEGOTIATE))
+    check("a guard's packet of the client, behind the server's", conn.send(TRANS2), False)
+    check("and condemned", conn.send(C.SMB2_NEGOTIATE), False)
+    conn = picked("implant, the server first")
+    check("a guard's answer that is picked up", conn.answer(payload=IMPLANT), False)
+    conn = picked("guard, the client first")
+    check("a guard's packet that is picked up", conn.send(TRANS2), False)
+    conn = picked("benign, the server first")
+    check("what is benign goes on", conn.answer(payload=C.SMB2_NEGOTIATE) and
+          conn.send(C.SMB2_NEGOTIATE) and conn.answer(payload=C.SMB2_NEGOTIATE))
+    for name, data, want in (("the answer's bytes of the client", IMPLANT, True),
+                             ("the request's of the client", TRANS2, False)):
+        conn = open_conn(gw, check, "from its SYN", 445)
+        conn.send(C.SMB2_NEGOTIATE)
+        check("from its SYN, " + name, conn.send(data), want)
+
+
 def order(gw, check):
     """Data ahead of its turn must not use up what is looked at."""
     conn = open_conn(gw, check, "out of order")
@@ -253,7 +291,7 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         C.start(sys.argv[2], work)
         for group in (flags, directions, cross, extensions, fragments, spoofing, source_route,
-                      windows, order, forgotten):
+                      windows, order, forgotten, guards_evaded):
             group(gw, check)
     print("evasions: %d checks, %d failed" % (check.n, check.bad))
     return 1 if check.bad else 0

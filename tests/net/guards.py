@@ -25,6 +25,7 @@ allow:
     - { service: tcp/8445, speaks: smb, from: erp-app-servers, id: odd-smb }
     - { service: tcp/8389, speaks: rdp, from: [erp-app-servers, 10.66.0.66], id: odd-rdp }
     - { service: tcp/8447, speaks: smb, from: [erp-app-servers, 10.66.0.66], id: accounts }
+    - { service: tcp/8135, from: erp-app-servers, id: rpc }
 guards:
   smb1: { action: disabled, reason: what is behind it is tested }
   null-session: { action: drop }
@@ -129,6 +130,7 @@ MULTI = struct.pack('!I', len(MULTI) - 4) + MULTI[4:]
 TRANS2 = struct.pack('<HHHHBBHIHHHHHBBH', 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 66, 0, 1, 0, 0x000e)
 NT_TRANS = struct.pack('<BHIIIIIIIIBH', 1, 0, 30, 66512, 30, 0, 30, 75, 0, 104, 0, 0)
 RENAME = struct.pack('<BHIIIIIIIIBH', 1, 0, 30, 512, 30, 0, 30, 75, 0, 104, 0, 5)
+PEEK = struct.pack('<HHHHBBHIHHHHHBBH', 0, 0, 65535, 65535, 0, 0, 0, 0, 0, 0, 74, 0, 74, 2, 0, 0x23)
 CR = bytes.fromhex('030000130ee000000000000100080000000000')
 
 
@@ -137,6 +139,55 @@ def connect_initial(channels=0x22, name=b'rdpsnd'):
     params += bytes.fromhex('020102 020100 020101 020100 020101 0202ffff 020102')
     body = (params + b'\0' * 250 + name.ljust(8, b'\0')).ljust(404, b'\0')
     ber = b'\x7f\x65\x82' + struct.pack('!H', len(body)) + body
+    return struct.pack('!HH', 0x300, 7 + len(ber)) + b'\2\xf0\x80' + ber
+
+
+def rpc(operation, stub):
+    """A request of DCE/RPC, whole: C706 12.6.4.9."""
+    return b'\5\0\0\3\x10\0\0\0' + struct.pack(
+        '<HHIIHH', 24 + len(stub), 0, 2, len(stub), 0, operation) + stub
+
+
+def challenge(client):
+    """NetrServerReqChallenge: MS-NRPC 3.5.4.4.1."""
+    def name(text):
+        data = text.encode('utf-16le') + b'\0\0'
+        return struct.pack('<III', len(data) // 2, 0, len(data) // 2) + data + \
+            b'\0' * (-len(data) % 4)
+    return rpc(4, struct.pack('<I', 0x20000) + name('\\\\ERP-DB01') + name('WORKSTATION-7') +
+               client)
+
+
+def write(data):
+    """SMB2 WRITE into a pipe, MS-SMB2 2.2.21."""
+    return frame(smb2(9, struct.pack('<HHIQ', 49, 112, len(data), 0) + b'\1' * 16 +
+                      b'\0' * 16 + data))
+
+
+def authenticate(user):
+    """SMB2 session setup with NTLM's third message, MS-NLMP 2.2.1.3."""
+    ntlm = b'NTLMSSP\0' + struct.pack('<I', 3)
+    for size in (1 if not user else 24, 0 if not user else 24, 0, len(user), 0, 0):
+        ntlm += struct.pack('<HHI', size, size, 88)
+    return frame(smb2(1, struct.pack('<HBBIIHHQ', 25, 0, 1, 0, 0, 88, 180, 0) +
+                      (ntlm + b'\0' * 36 + user).ljust(180, b'\0')))
+
+
+# What only the sensor judges, and how it may look: (guard, port, request, benign twin).
+JUDGED_BY_SENSOR = [
+    ('zerologon', 8135, challenge(bytes(8)), challenge(b'\x5a' * 8)),
+    ('zerologon', 8445, write(challenge(bytes(8))), write(challenge(b'\x5a' * 8))),
+    ('ms08-067', 8445, write(rpc(31, b'\0' * 40 + '\\a\\..\\..\\b'.encode('utf-16le'))),
+     write(rpc(31, b'\0' * 40 + '\\a\\b\\c\\d\\b'.encode('utf-16le')))),
+    ('null-session-request', 8445, authenticate(b''), authenticate('backup'.encode('utf-16le'))),
+]
+
+
+def other_lengths():
+    """The same, a few channels, with its length in four bytes and the number in four."""
+    data = connect_initial(3)
+    body = data[12:].replace(b'\2\1\3', b'\2\4\0\0\0\3', 1)
+    ber = b'\x7f\x65\x84' + struct.pack('!I', len(body)) + body
     return struct.pack('!HH', 0x300, 7 + len(ber)) + b'\2\xf0\x80' + ber
 
 
@@ -151,7 +202,7 @@ class Lab:
         for name, text in HOSTS.items():
             with open(self.cordon.policy + '/hosts/' + name, 'w') as f:
                 f.write(text)
-        for port in ('8445', '8389'):
+        for port in ('8445', '8389', '8135'):
             subprocess.Popen(peers.inside('erp-db01', peers.PYTHON, '-c', SERVER, port))
         subprocess.Popen(peers.inside('erp-db01', peers.PYTHON, '-c', ACCOUNTS, '8447'),
                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -196,12 +247,16 @@ def by_hand(lab):
     # words of a benign trans2 request: FIND_FIRST2
     find = TRANS2[:-2] + b'\1\0'
     cases = [('ms17-010-groom', b'\0\0\xff\xf7\xfeSMB'.ljust(80, b'\0'), None),
+             ('ms17-010-groom', frame(b'\xfeSMB'.ljust(76, b'\0')), None),
              ('ms17-010-trans2', smb1(0x32, TRANS2), smb1(0x32, find)),
+             ('ms17-010-trans2', smb1(0x32, TRANS2, flags=0x98), None),
+             ('ms17-010-probe', smb1(0x25, PEEK + b'\0\0'), smb1(0x25, PEEK + b'\0\x40')),
              ('ms17-010-nttrans', smb1(0xa0, NT_TRANS), smb1(0xa0, RENAME[:-2] + b'\4\0')),
              ('ms17-010-nttrans', smb1(0xa0, RENAME), None),
              ('ms09-050', smb1(0x72, pid_high=0x26), MULTI),
              ('doublepulsar', reply(smb1(0x32, mid=81, status=0xc0000002, flags=0x98)),
               reply(smb1(0x32, mid=65, status=0xc0000002, flags=0x98))),
+             ('doublepulsar', reply(smb1(0x32, mid=97, status=0xc0000002, flags=0x98)), None),
              ('null-session', reply(frame(smb2(1, b'\x09\0\2\0'.ljust(16, b'\0'), 1))),
               reply(frame(smb2(1, b'\x09\0\0\0'.ljust(16, b'\0'), 1)))),
              ('pipe-svcctl', frame(smb2(5, create('svcctl'))), frame(smb2(5, create('srvsvc'))))]
@@ -220,12 +275,17 @@ def by_hand(lab):
             lab.check('%s: the benign twin' % guard,
                       send(ERP, 8445, NEGOTIATE, twin, NEGOTIATE), ['answer'] * 3)
             lab.check('%s: nothing told of the twin' % guard, lab.hits(), set())
-    for name, data in (('few channels', connect_initial(3)), ('ordinary', connect_initial())):
+    lab.mark()
+    send(ERP, 8445, NEGOTIATE, reply(frame(smb2(0, b'\x41\0\1\0\2\2'.ljust(64, b'\0'), 1))))
+    lab.check('smb-signing: told', lab.told('smb-signing', 'alert'))
+    for name, data in (('few channels', connect_initial(3)), ('other lengths', other_lengths()),
+                       ('ordinary', connect_initial())):
         lab.mark()
         got = send(ERP, 8389, CR, data)
         lab.check('ms12-020, %s' % name, got, ['answer', 'reset' if name != 'ordinary' else 'answer'])
-        lab.check('ms12-020, %s: told' % name,
-                  lab.told('ms12-020', 'drop') if name != 'ordinary' else not lab.hits())
+        if name != 'other lengths':  # a moment ago: of it only the count is told
+            lab.check('ms12-020, %s: told' % name,
+                      lab.told('ms12-020', 'drop') if name != 'ordinary' else not lab.hits())
 
 
 def scanners(lab):
@@ -350,10 +410,25 @@ def sensor(lab):
     first = smb2(11, b'\0' * 56, following=120)
     send(FILES, 445, NEGOTIATE, frame(first + smb2(5, create('svcctl'))))
     lab.check('pipe in a compounded request', lab.told('pipes-compound', 'alert'))
+    for guard, port, data, twin in JUDGED_BY_SENSOR:
+        first = [] if port == 8135 else [NEGOTIATE]
+        lab.mark()
+        send(ERP, port, *first, twin)
+        time.sleep(0.3)
+        lab.check('%s on %d: nothing told of the twin' % (guard, port), lab.hits(), set())
+        send(ERP, port, *first, data)
+        lab.check('%s on %d: told by the sensor' % (guard, port), lab.told(guard, 'alert'))
+    lab.mark()
+    moved = smb2(5, create('atsvc').replace(b'\x78\0\x0a\0', b'\x80\0\x0a\0'))
+    send(FILES, 445, NEGOTIATE, frame(moved[:120] + b'\0' * 8 + moved[120:]), ns='jump-host')
+    lab.check('a pipe with its name moved, exempted', lab.hits(), set())
+    lab.mark()
+    send(FILES, 445, MULTI + smb1(0x73, b'\xff\0' + b'\0' * 22), ns='jump-host')
+    lab.check('SMB1 behind its negotiate in one segment', lab.told('smb1', 'alert'))
     lab.mark()
     send(ERP, 8389, CR, connect_initial(name=b'rdpdr'), ns='intruder')
     lab.check('ordinary channels', lab.hits(), set())
-    send(ERP, 8389, CR, connect_initial(name=b'MS_T120'), ns='intruder')
+    send(ERP, 8389, CR, connect_initial(name=b'ms_t120'), ns='intruder')
     lab.check('bluekeep', lab.told('bluekeep', 'alert'))
     lab.check('bluekeep: blocked', peers.wait_until(lambda: any(
         e['cordon']['kind'] == 'blocked' and e.get('src_ip') == '10.66.0.66'

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The evasion matrix: how a client may hide that it speaks SMB or RDP where that is not
 granted, and who notices: the kernel (some of the opening never arrives), the sensor (an
-event names it after it has passed), or nobody.
+event names it after it has passed; `answer`: only when the server has answered), or nobody.
 
 usage: matrix.py BUILD   (by 52-matrix.sh, in a world of its own)"""
 import ipaddress
@@ -22,14 +22,23 @@ SMB1 = bytes.fromhex("00000045ff534d4272000000001853c800000000000000000000000000
 SMB2 = C.SMB2_NEGOTIATE[:12] + struct.pack("<IHHI", 0, 0, 31, 0) + b"\0" * 44 + \
     struct.pack("<HHHHI", 36, 2, 1, 0, 0) + b"\1" * 16 + b"\0" * 8 + b"\2\2\x10\2"
 SMB2 = struct.pack("!I", len(SMB2) - 4) + SMB2[4:]
-PROTOCOLS = {"SMB1": SMB1, "SMB2": SMB2, "RDP cookie": C.RDP_COOKIE, "RDP": C.RDP_NEG}
-# A service whose clients open with 8 bytes at least, and one where fewer are usual.
-PORTS = {"1433": 1433, "telnet": 23}
+SMB3 = b"\0\0\0\xb4\xfdSMB" + b"\x5a" * 32 + struct.pack("<IHHQ", 128, 0, 1, 7)
+SMB3 += b"\xa5" * (0xb4 + 4 - len(SMB3))
+PROTOCOLS = {"SMB1": SMB1, "SMB2": SMB2, "SMB3 encrypted": SMB3, "RDP cookie": C.RDP_COOKIE,
+             "RDP": C.RDP_NEG}
+# What the server says: MS-CIFS 2.2.4.52.2, MS-SMB2 2.2.4, 2.2.41, MS-RDPBCGR 2.2.1.2.
+CONFIRM = bytes.fromhex("030000130ed000001234000200080002000000")
+ANSWERS = {"SMB1": SMB1[:13] + b"\x98" + SMB1[14:36] + b"\x11" + b"\0" * 36,
+           "SMB2": SMB2[:20] + b"\1" + SMB2[21:68] + struct.pack("<HHH", 65, 1, 0x202) +
+           b"\0" * 58, "SMB3 encrypted": SMB3, "RDP cookie": CONFIRM, "RDP": CONFIRM}
+# A service whose clients open with 8 bytes at least, one where fewer are usual, and what is
+# granted for the other protocol.
+PORTS = {"1433": 1433, "telnet": 23, "other": 0}
+OTHER = {"SMB": 3389, "RDP": 445}
 CONNECT_INITIAL = bytes.fromhex("0300001602f0807f65820004040101") + b"\0" * 7
 
-# What is missed, and stands in the limits of cordond(8): (technique, protocol, port).  The
-# magic is cut in two, and the rest is longer than what the sensor takes without one.
-MISSED = {("split after 6", "SMB1", "telnet"), ("split after 6", "SMB2", "telnet")}
+# What is missed, and stands in the limits of cordond(8): (technique, protocol, port).
+MISSED = set()
 
 
 def whole(conn, data):
@@ -126,6 +135,35 @@ def socks(conn, data):
     return conn.send(data)
 
 
+def connect(conn, data):
+    """HTTP's way through a proxy."""
+    if not conn.send(b"CONNECT 10.20.8.10:3389 HTTP/1.1\r\nHost: h\r\n\r\n"):
+        return False
+    conn.answer(payload=b"HTTP/1.1 200 Connection established\r\n\r\n")
+    return conn.send(data)
+
+
+def proxied(conn, data):
+    """In one packet with what a load balancer puts in front."""
+    return conn.send(b"PROXY TCP4 192.0.2.7 10.20.8.10 40000 3389\r\n" + data)
+
+
+def behind(first, then):
+    """A dialogue, and then hidden in another way."""
+    return lambda conn, data: first(conn, b"a" * 24) and bool(
+        conn.answer(payload=b"b" * 24)) and then(conn, data)
+
+
+def misled(conn, data):
+    """First what no host reads, so that who listens loses the place in the stream."""
+    far = conn.seq + 50000
+    E.tcp(conn, b"x" * 16, flags=P.SYN, seq=conn.seq - 1)
+    E.tcp(conn, flags=P.SYN, seq=far)
+    E.tcp(conn, flags=P.SYN | P.ACK, seq=far, ack=far + 1)
+    E.tcp(conn, C.SMB2_NEGOTIATE[:20] + b"x" * 40, seq=far + 20000)
+    return reversed_bytes(conn, data)
+
+
 def invalid(conn, data):
     """Conntrack calls it invalid, the server does not."""
     E.tcp(conn, b"x" * 1400, seq=conn.seq + 64000)
@@ -150,21 +188,30 @@ def tagged(conn, data):
 
 
 TECHNIQUES = [("whole", whole), ("header split after 1", split(1)),
-              ("header split after 4", split(4)), ("split after 6", split(6)),
+              ("header split after 4", split(4)), ("split after 5", split(5)),
+              ("split after 6", split(6)), ("split after 7", split(7)),
               ("split after 9", split(9)), ("1-byte segments", pieces(1)),
               ("10-byte window", pieces(10)), ("second piece first", reorder),
               ("backwards, by 8", reversed_bytes), ("overlap", overlap),
               ("pipelined data", pipelined), ("IP options, extension headers", extension),
               ("fragments", fragments), ("QinQ", tagged), ("mid-stream", midstream),
-              ("behind a dialogue", late), ("SOCKS", socks), ("out of conntrack's window", invalid)]
+              ("behind a dialogue", late), ("SOCKS", socks),
+              ("HTTP CONNECT", connect), ("PROXY header", proxied),
+              ("dialogue, then after 6", behind(late, split(6))),
+              ("dialogue, then 1-byte segments", behind(late, pieces(1))), ("out of conntrack's window", invalid),
+              ("misled, then backwards by 8", misled)]
+
+
+# By IPv4 and IPv6 both; the others by one of them, in turn.
+BOTH = (whole, extension, fragments)
 
 
 class Events:
     def __init__(self, path):
         self.path = path
 
-    def exposure(self, conn):
-        end = time.monotonic() + 2
+    def exposure(self, conn, timeout_s):
+        end = time.monotonic() + timeout_s
         while time.monotonic() < end:
             if os.path.exists(self.path):
                 with open(self.path) as f:
@@ -178,19 +225,26 @@ class Events:
         return False
 
 
-def verdict(gw, events, send, data, client, server, port):
-    conn = C.Conn(gw, client, server, port)
+def verdict(gw, events, send, name, client, server, port):
+    conn = C.Conn(gw, client, server, port or OTHER[name[:3]])
     if not conn.opened:
         return "no connection"
-    if not send(conn, data):
+    if not send(conn, PROTOCOLS[name]):
         return "kernel"
-    return "sensor" if events.exposure(conn) else "missed"
+    if events.exposure(conn, 1):
+        return "sensor"
+    conn.answer(payload=ANSWERS[name])
+    return "answer" if events.exposure(conn, 2) else "missed"
 
 
 def start(build, work):
     root = work + "/policy"
     os.makedirs(root + "/hosts")
-    policy = dict(C.POLICY)
+    policy = {name: text.replace("10.30.0.0/24", "10.30.0.0/22")
+              for name, text in C.POLICY.items()}
+    policy["hosts/h.yaml"] = policy["hosts/h.yaml"].replace(
+        "  outbound:", "    - {service: rdp, from: [10.30.0.0/22, \"fd00:1::/64\"], id: desk}\n"
+        "    - {service: smb, from: [10.30.0.0/22, \"fd00:1::/64\"], id: share}\n  outbound:", 1)
     policy["cordon.yaml"] += "sensor: { interfaces: [out0] }\n" \
         "block: { on: [guard] }\nlog: { file: %s/events, journald: false }\n" % work
     for name, text in policy.items():
@@ -219,9 +273,13 @@ def main():
             row = []
             for name, service in columns:
                 n = len(rows) * len(columns) + len(row) + 20  # a client each: one event each
-                got = [verdict(gw, events, send, PROTOCOLS[name], client, server, PORTS[service])
-                       for client, server in (("10.30.0.%d" % n, C.H), ("fd00:1::%x" % n, C.H6))]
-                word = max(got, key=["kernel", "sensor", "missed", "no connection"].index)
+                ends = [("10.30.%d.%d" % divmod(n, 256), C.H), ("fd00:1::%x" % n, C.H6)]
+                if send not in BOTH:
+                    ends = [ends[n % 2]]
+                got = [verdict(gw, events, send, name, client, server, PORTS[service])
+                       for client, server in ends]
+                word = max(got, key=["kernel", "sensor", "answer", "missed",
+                                     "no connection"].index)
                 row.append(word)
                 key = (technique, name, service)
                 if word in ("missed", "no connection") and key not in MISSED:
@@ -231,16 +289,18 @@ def main():
             rows.append((technique, row))
         daemon.terminate()
         daemon.wait(10)
-    print("%-30s" % "" + "".join("%-18s" % ("%s %s" % c) for c in columns))
-    for technique, row in rows:
-        print("%-30s" % technique + "".join("%-18s" % w for w in row))
+    for name in PROTOCOLS:
+        print("%-32s" % name + "".join("%-10s" % s for n, s in columns if n == name))
+        for technique, row in rows:
+            print("  %-30s" % technique + "".join(
+                "%-10s" % w for w, c in zip(row, columns) if c[0] == name))
     for line in bad:
         print("MISSED", line)
     for key in sorted(stale):
         print("STALE: not missed any more:", *key)
     words = [w for _, row in rows for w in row]
-    print("matrix: %d cells: kernel %d, sensor %d, missed %d" % (
-        len(words), words.count("kernel"), words.count("sensor"), words.count("missed")))
+    print("matrix: %d cells: kernel %d, sensor %d, sensor at the answer %d, missed %d" % (
+        len(words), *(words.count(w) for w in ("kernel", "sensor", "answer", "missed"))))
     return 1 if bad or stale else 0
 
 

@@ -249,7 +249,8 @@ class Run:
         in parts or short, which is the recogniser's own test."""
         sent = [d for s, _, d in f.steps if s == 0 and d]
         opens = [{name for name, o in O.OPENS.items() if any(o(d, cut) for cut in range(5))} for d in sent]
-        if any(opens[1:]) or len(sent[0]) < 8 or (opens[0] and sent[0] not in S.SURE):
+        parts = any(o(b"".join(sent[i:])) and not o(sent[i]) for i in range(len(sent)) for o in O.OPENS.values())
+        if any(opens[1:]) or parts or len(sent[0]) < 8 or (opens[0] and sent[0] not in S.SURE):
             return None
         sides = policy.judge(f.src, f.dst, f.proto, f.port, at).sides
         return any(name not in s.speaks for name in opens[0] for s in sides)

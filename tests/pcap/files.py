@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # summary: capture files as people have them, whole and broken, and two policies over one
 """usage: files.py CORDON   Exit: 0, or 1 and what is wrong."""
-import glob, gzip, json, os, shutil, struct, subprocess, sys, tempfile
+import glob, gzip, json, os, shutil, struct, subprocess, sys, tempfile, threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CORDON = os.path.abspath(sys.argv[1])
@@ -127,13 +127,13 @@ def broken(plain, recs):
 
 
 def refused(plain):
-    wlan = bytearray(plain)
-    wlan[20:24] = struct.pack("<I", 105)
+    usb = bytearray(plain)
+    usb[20:24] = struct.pack("<I", 189)
     cases = [("empty", b"", "the file is empty"), ("one byte", b"\xd4", "neither pcap nor pcapng"),
              ("text", b"hello, world, this is no capture\n", "neither pcap nor pcapng"),
              ("gzip of nothing", gzip.compress(b""), "neither pcap nor pcapng"),
              ("xz", b"\xfd7zXZ\0" + bytes(50), "xz -dc"), ("zstd", b"\x28\xb5\x2f\xfd" + bytes(50), "zstd -dc"),
-             ("802.11", bytes(wlan), "link type 105")]
+             ("USB", bytes(usb), "link type 189")]
     for what, data, says in cases:
         for verb in (["inspect"], ["replay", EXAMPLE]):
             rc, out, err = run(*verb, write("refused", data))
@@ -178,7 +178,8 @@ def against():
     rdp = by_port.get(("10.20.8.11", 3389), {})
     check("RDP that passes now", rdp.get("change") == "opened" and rdp["exposes"] is True and
           rdp["before"]["verdict"] == "deny" and rdp["after"] ==
-          {"verdict": "allow", "why": "files01/in/new", "exposure": False}, rdp)
+          {"verdict": "allow", "why": "files01/in/new", "guard_hits": [], "denied_packets": 0,
+           "exposure": False}, rdp)
     check("TDS to a new rule", any(r["dest_port"] == 1433 and not r["exposes"] for r in rows), rows)
     check("SMB over that port stays stopped", total["exposure_opened"] == 1 and
           [(r["before"]["verdict"], r["after"]["verdict"], r["app_proto"]) for r in rows
@@ -203,10 +204,47 @@ def against():
     check("an error in the other", rc == 1 and "ownr" in err and "new policy" in err and out == "", err)
 
 
+def on_terminal(*args):
+    """stdout and what a terminal for stderr is told"""
+    ours, theirs = os.openpty()
+    child = subprocess.Popen([CORDON, *args], stdout=subprocess.PIPE, stderr=theirs)
+    os.close(theirs)
+    told = b""
+    reader = threading.Thread(target=lambda: out.append(child.stdout.read()))
+    out = []
+    reader.start()
+    try:
+        while more := os.read(ours, 4096):
+            told += more
+    except OSError:  # the other end is closed
+        pass
+    os.close(ours)
+    reader.join()
+    check(f"{args[0]} on a terminal", child.wait() == 0, told)
+    return out[0].decode(), told.decode()
+
+
+def progress(whole, recs):
+    """told on terminals while a large file is read, and gone at the end; nowhere else"""
+    syn = next(r for r in recs if len(r) < 100)
+    large, small = write("large.pcap", whole[:24] + syn * 1100000), write("small.pcap", whole)
+    for verb in (["inspect", "--format", "json", large],
+                 ["replay", "--format", "json", EXAMPLE, large]):
+        rc, plain, err = run(*verb)
+        out, told = on_terminal(*verb)
+        check(f"{verb[0]}: nothing to a pipe", rc == 0 and err == "", err)
+        check(f"{verb[0]}: the same result", out == plain, out[-300:])
+        check(f"{verb[0]}: progress", told.count(" %)") == 2 and " packets (" in told, told)
+        check(f"{verb[0]}: gone at the end", told.endswith("\r\033[K"), told[-80:])
+    out, told = on_terminal("inspect", "--format", "json", small)
+    check("a small file: nothing told", told == "", told)
+
+
 with tempfile.TemporaryDirectory() as work:
     whole, packets = shapes()
     broken(whole, packets)
     refused(whole)
     against()
+    progress(whole, packets)
 print(f"captures: {checks} checks, {len(failures)} failures")
 sys.exit(1 if failures else 0)

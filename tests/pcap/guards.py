@@ -16,6 +16,11 @@ import packets as P
 SMB2 = bytes.fromhex("00000068fe534d424000").ljust(108, b"\0")
 GROOM = bytes.fromhex("0000fff7fe534d42").ljust(80, b"\0")
 TRANS2 = C.smb1(0x32, struct.pack("<HHHHBBHIHHHHHBBH", 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 66, 0, 1, 0, 14))
+ANSWERED = TRANS2[:13] + b"\x98" + TRANS2[14:]
+MULTI = C.smb1(0x72)[:-2] + struct.pack("<H", 34) + b"\2NT LM 0.12\0\2SMB 2.002\0\2SMB 2.???\0"
+MULTI = struct.pack("!I", len(MULTI) - 4) + MULTI[4:]
+SETUP = C.smb1(0x73, b"\xff\0" + b"\0" * 22)
+LONG = struct.pack("!I", 2000) + SMB2[4:].ljust(2000, b"\0")
 NULL = (b"\0\0\0\x50\xfeSMB\x40\0\0\0\0\0\0\0\1\0\1\0\1".ljust(68, b"\0") + b"\x09\0\2\0").ljust(84, b"\0")
 RDP = bytes.fromhex("030000130ee000000000000100080003000000")
 TDS = bytes.fromhex("1201002f00000100").ljust(47, b"\0")
@@ -100,9 +105,16 @@ REPLAYS = [
      [("smb-not-granted", "drop", "kernel", 5)], 2),
     ("in pieces the sensor puts together", "", [(True, SMB2), (True, TRANS2[:20]), (True, TRANS2[20:])],
      [("ms17-010-trans2", "alert", "sensor", 6)], None),
+    ("in pieces, with the bit of an answer", "", [(True, SMB2), (True, ANSWERED[:20]), (True, ANSWERED[20:])],
+     [("ms17-010-trans2", "alert", "sensor", 6)], None),
+    ("with the bit of an answer", "", [(True, SMB2), (True, ANSWERED)], [("ms17-010-trans2", "drop", "kernel", 5)], 1),
+    ("SMB1 behind its negotiate in one packet", "", [(True, MULTI + SETUP), (False, SMB2)],
+     [("smb1", "alert", "sensor", 4)], None),
+    ("SMB1 behind a message that began before", "", [(True, SMB2), (True, LONG[:1400]), (True, LONG[1400:] + SETUP)],
+     [("smb1", "alert", "sensor", 6)], None),
     ("under 8 bytes", "", [(True, SMB2), (True, GROOM[:7])], [], None),
     ("SMB in pieces that no packet shows", "", [1433, (True, TDS), (True, SMB2[:6]), (True, SMB2[6:]), (False, SMB2)],
-     [("smb-not-granted", "alert", "sensor", 7)], None),
+     [("smb-not-granted", "alert", "sensor", 6)], None),
 ]
 MAGIC = b"\0\0\0\x40\xfdSMB".ljust(68, b"m")
 HTTP = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"

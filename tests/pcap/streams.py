@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # summary: what `cordon inspect` recognises, against the table of a set of captures
 """usage: streams.py [-v] CORDON [CAPTURES]
+       streams.py [-v] CORDON --tshark FILE...
 
 CAPTURES (else $CORDON_PCAPS, else ../shared/pcaps beside the project) holds capture files and STREAMS.tsv, one line a TCP
 stream as tshark saw it.  Streams are compared by file and end points, as ports are
 used again within a file.  Every difference fails unless streams.known names it.
+With --tshark the truth is what tshark, which must be installed, says of the files now.
 Exit: 0, 1 a difference, 77 no captures.
 """
-import collections, csv, gzip, json, os, re, subprocess, sys
+import collections, csv, gzip, json, os, re, shutil, subprocess, sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NUMBER = {"rdp": 0, "ssl": 1, "hybrid": 2, "rds_tls": 4, "hybrid_ex": 8}
@@ -43,7 +45,7 @@ def facts(record):
     """What inspect says, in the words of STREAMS.tsv."""
     smb, rdp = record.get("smb", {}), record.get("rdp", {})
     os_names = {smb.get("native_os"), smb.get("client", {}).get("native_os")} - {None}
-    cookie = rdp.get("cookie")
+    cookie = rdp.get("cookie", rdp.get("routing_token"))
     return {
         "smb2_dialect": {smb["dialect"]} if re.match(r"\d\.", smb.get("dialect", "")) else set(),
         "smb1_dialect": {f"idx{smb['dialect_index']}"} if "dialect_index" in smb else set(),
@@ -81,25 +83,38 @@ def read_known(path):
     return known
 
 
+def lent(folder):
+    """{file: [row]} of a folder of captures with its tables; those without TCP have none"""
+    by_file = collections.defaultdict(list)
+    with open(os.path.join(folder, "STREAMS.tsv"), encoding="utf-8", errors="replace") as f:
+        for row in csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE):
+            by_file[row["file"]].append(row)
+    with open(os.path.join(folder, "MANIFEST.tsv"), encoding="utf-8", errors="replace") as f:
+        for row in csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE):
+            by_file[row["file"]]  # nothing is to be found there
+    return by_file
+
+
 def main(argv):
     verbose = "-v" in argv
     argv = [a for a in argv if a != "-v"]
-    lent = os.path.join(HERE, "..", "..", "..", "shared", "pcaps")  # beside the project
-    folder = argv[2] if len(argv) > 2 else os.environ.get("CORDON_PCAPS", lent)
-    table = os.path.join(folder, "STREAMS.tsv")
-    if not os.path.exists(table):
+    if argv[2:3] == ["--tshark"]:
+        if not shutil.which(os.environ.get("TSHARK", "tshark").split()[0]):
+            print("SKIP: tshark is not installed")
+            return 77
+        import tshark
+        return compare(argv[1], "", {f: tshark.rows(f) for f in argv[3:]}, {}, verbose)
+    beside = os.path.join(HERE, "..", "..", "..", "shared", "pcaps")  # of the project
+    folder = argv[2] if len(argv) > 2 else os.environ.get("CORDON_PCAPS", beside)
+    if not os.path.exists(os.path.join(folder, "STREAMS.tsv")):
         print("SKIP: no captures (STREAMS.tsv) in ../shared/pcaps, $CORDON_PCAPS or the "
               "folder given")
         return 77
-    with open(table, encoding="utf-8", errors="replace") as f:
-        rows = list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
     known = read_known(os.path.join(HERE, "streams.known"))
-    by_file = collections.defaultdict(list)
-    for row in rows:
-        by_file[row["file"]].append(row)
-    with open(os.path.join(folder, "MANIFEST.tsv"), encoding="utf-8", errors="replace") as f:
-        for row in csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE):
-            by_file[row["file"]]  # also those without TCP: nothing is to be found there
+    return compare(argv[1], folder, lent(folder), known, verbose)
+
+
+def compare(cordon, folder, by_file, known, verbose):
     tally, bad, used = collections.Counter(), [], set()
 
     def differ(key, text):
@@ -110,7 +125,7 @@ def main(argv):
             bad.append(f"{key[0]} {key[1]} -> {key[2]} {key[3]}: {text}")
 
     for name, streams in sorted(by_file.items()):
-        flows, _ = inspect(argv[1], os.path.join(folder, name))
+        flows, _ = inspect(cordon, os.path.join(folder, name))
         left = {ends: list(records) for ends, records in flows.items()}
         for row in streams:
             tally["streams"] += 1
@@ -126,7 +141,7 @@ def main(argv):
                 continue
             record = left[got[0]].pop(0)
             tally[app + " found"] += 1
-            if got[0] != ends:
+            if got[0] != ends and row.get("syn", True):
                 differ((*key, "client"), "client and server swapped")
             have = facts(record)
             for field, values in have.items():

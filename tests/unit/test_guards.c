@@ -51,11 +51,11 @@ static const struct guard *guard_at(uint32_t i)
 }
 
 /* The guards that hit, "id id", in alphabetical order (as they are numbered). */
-static const char *hit_by(bool to_client, const void *payload, size_t len)
+static const char *hit_by(enum guard_dir sent, const void *payload, size_t len)
 {
 	static char text[256];
 	uint32_t hit[GUARDS_HITS_MAX];
-	size_t n = guards_match(set, to_client, payload, len, hit);
+	size_t n = guards_match(set, sent, payload, len, hit);
 
 	text[0] = '\0';
 	for (uint32_t i = 0; i < fs->table[FS_GUARDS].count; i++)
@@ -66,8 +66,9 @@ static const char *hit_by(bool to_client, const void *payload, size_t len)
 	return text;
 }
 
-#define SERVER(p, len) hit_by(false, p, len)
-#define CLIENT(p, len) hit_by(true, p, len)
+#define SERVER(p, len) hit_by(GUARD_TO_SERVER, p, len)
+#define CLIENT(p, len) hit_by(GUARD_TO_CLIENT, p, len)
+#define EITHER(p, len) hit_by(GUARD_BOTH, p, len)
 
 static uint8_t p[512];
 
@@ -117,6 +118,47 @@ static void test_ms17_010(void **state)
 	assert_string_equal(SERVER(p, 200), "ms17-010-probe");
 	p[67] = 0x40; /* of a pipe that is open */
 	assert_string_equal(SERVER(p, 200), "");
+	smb1(0xa0, 0x98, 19); /* what nobody has to set right: an answer's bit, reserved */
+	p[38] = 1;
+	p[46] = 1;
+	assert_string_equal(SERVER(p, 200), "ms17-010-nttrans");
+	p[46] = 0;
+	p[73] = 5;
+	assert_string_equal(SERVER(p, 200), "ms17-010-nttrans");
+	p[36] = 18; /* an answer of five bytes */
+	assert_string_equal(EITHER(p, 200), "");
+	smb1(0x32, 0x98, 15);
+	p[63] = 1;
+	p[65] = 14;
+	assert_string_equal(SERVER(p, 200), "ms17-010-trans2");
+	smb1(0x73, 0x98, 12);
+	assert_string_equal(SERVER(p, 200), "smb1");
+	smb1(0x72, 0x98, 0);
+	p[9] = 1;
+	assert_string_equal(SERVER(p, 200), "smb1-negotiate");
+	smb2(0, false); /* the structure size of a header is 64; the frame of any length */
+	p[8] = 0;
+	assert_string_equal(SERVER(p, 200), "ms17-010-groom");
+}
+
+static void test_doublepulsar(void **state)
+{
+	static const uint8_t mids[] = { 0x51, 0x52, 0x61, 0x62, 0x71, 0x72 };
+
+	(void)state;
+	smb1(0x32, 0x98, 0);
+	p[9] = 2;
+	p[12] = 0xc0;
+	p[34] = 65; /* what a clean host says */
+	assert_string_equal(CLIENT(p, 40), "");
+	for (size_t i = 0; i < sizeof(mids); i++) {
+		p[34] = mids[i];
+		assert_string_equal(CLIENT(p, 40), "doublepulsar");
+		assert_string_equal(SERVER(p, 40), "");
+		assert_string_equal(EITHER(p, 40), "doublepulsar");
+	}
+	p[9] = 0;
+	assert_string_equal(CLIENT(p, 40), "");
 }
 
 /* T.125 Connect-Initial as mstsc and FreeRDP send it, and with other numbers. */
@@ -142,6 +184,17 @@ static void test_rdp(void **state)
 	mcs();
 	memcpy(p + 23, termdd, sizeof(termdd));
 	assert_string_equal(SERVER(p, 416), "ms12-020");
+	mcs(); /* two bytes, and a length of four */
+	memcpy(p + 23, "\2\2\0\7", 4);
+	assert_string_equal(SERVER(p, 416), "ms12-020");
+	for (int four = 0; four < 2; four++) {
+		mcs();
+		memmove(p + 14, p + 12, 90);
+		memcpy(p + 9, "\x84\0\0\1\x94", 5);
+		assert_string_equal(SERVER(p, 416), "");
+		memcpy(p + 25, four ? "\2\4\0\0\0\3" : "\2\1\3", four ? 6 : 3);
+		assert_string_equal(SERVER(p, 416), "ms12-020");
+	}
 	mcs();
 	memmove(p + 10, p + 12, 90); /* no conference data: a length of one byte */
 	p[9] = 0x5b;
@@ -172,6 +225,15 @@ static void test_sessions(void **state)
 	assert_string_equal(SERVER(p, 204), "null-session-request");
 	p[109 + 36] = 4; /* a user of two letters */
 	assert_string_equal(SERVER(p, 204), "");
+	smb1(0x73, 0x18, 13); /* without NTLMSSP: a password of one NUL, no account */
+	p[15] = 0xc0;
+	p[51] = 1;
+	assert_string_equal(SERVER(p, 120), "null-session-request smb1");
+	p[66] = 'B';
+	assert_string_equal(SERVER(p, 120), "smb1");
+	p[66] = 0;
+	p[53] = 24; /* an NT response */
+	assert_string_equal(SERVER(p, 120), "smb1");
 	smb2(0, true);
 	p[68] = 65;
 	p[70] = 1;
@@ -220,6 +282,18 @@ static void test_pipes(void **state)
 		p[87] = '\\';
 		memcpy(p + 88, pipes[i], strlen(pipes[i]));
 		assert_string_equal(SERVER(p, 204), ids[i]);
+		smb1(0xa2, 0x18, 24); /* no backslash */
+		wide(p + 88, pipes[i]);
+		assert_string_equal(SERVER(p, 204), ids[i]);
+		smb1(0xa2, 0x18, 24);
+		memcpy(p + 87, pipes[i], strlen(pipes[i]));
+		assert_string_equal(SERVER(p, 204), ids[i]);
+		smb2(5, false); /* the name behind a gap */
+		create2(4, "");
+		p[112] = 0x80;
+		p[114] = (uint8_t)(2 * strlen(pipes[i]));
+		wide(p + 132, pipes[i]);
+		assert_string_equal(SERVER(p, 204), "pipes-compound");
 	}
 	smb2(5, false);
 	create2(4, "svcctX");
@@ -243,6 +317,13 @@ static void test_rpc(void **state)
 	rpc(124, 31);
 	wide(p + 190, "\\a\\..\\..\\x");
 	assert_string_equal(SERVER(p, 400), "ms08-067");
+	p[124 + 3] = 1; /* more fragments follow */
+	assert_string_equal(SERVER(p, 400), "ms08-067");
+	memcpy(p + 124, "\5\0\0\3\0", 5); /* big endian */
+	memcpy(p + 124 + 22, "\0\x1f", 2);
+	wide(p + 191, "\\a\\..\\..\\x");
+	assert_string_equal(SERVER(p, 400), "ms08-067");
+	memset(p + 190, 0, 30);
 	wide(p + 190, "\\a\\b.\\.c\\x");
 	assert_string_equal(SERVER(p, 400), "");
 	memset(p, 0, sizeof(p)); /* NetrServerReqChallenge over TCP */
@@ -251,6 +332,19 @@ static void test_rpc(void **state)
 	wide(p + 40, "\\\\DC");
 	memcpy(p + 52, "\5\0\0\0\0\0\0\0\5\0\0\0", 12);
 	wide(p + 64, "WKS1");
+	assert_string_equal(SERVER(p, 82), "zerologon");
+	p[20] = 1; /* another context */
+	assert_string_equal(SERVER(p, 82), "zerologon");
+	memcpy(p + 74, "\x11\x22\x33\x44\x55\x66\x77\x88", 8);
+	assert_string_equal(SERVER(p, 82), "");
+	memset(p, 0, sizeof(p));
+	memcpy(p, "\5\0\0\3\0", 5); /* big endian */
+	p[23] = 4;
+	p[25] = 2;
+	p[31] = p[39] = 5;
+	wide(p + 41, "\\\\DC");
+	p[55] = p[63] = 5;
+	wide(p + 65, "WKSX");
 	assert_string_equal(SERVER(p, 82), "zerologon");
 	memcpy(p + 74, "\x11\x22\x33\x44\x55\x66\x77\x88", 8);
 	assert_string_equal(SERVER(p, 82), "");
@@ -304,12 +398,12 @@ static void test_benign(void **state)
 
 /* ---- the index hits what guard_match() hits ---- */
 
-static bool alone(const struct guard *g, bool to_client, size_t len)
+static bool alone(const struct guard *g, enum guard_dir sent, size_t len)
 {
 	const struct guard_term *t =
 	    FS_AT(fs, FS_GUARD_TERMS, struct guard_term, g->term_first);
 
-	if (g->dir != GUARD_BOTH && (g->dir == GUARD_TO_CLIENT) != to_client)
+	if (g->dir != GUARD_BOTH && sent != GUARD_BOTH && g->dir != sent)
 		return false;
 	for (size_t i = 0; i < GUARD_ALTERNATIVE_MAX && g->alternative_len[i] > 0; i++) {
 		if (guard_match(t, g->alternative_len[i], p, len))
@@ -352,16 +446,16 @@ static void test_index(void **state)
 	for (unsigned n = 0; n < 20000; n++) {
 		uint32_t count = fs->table[FS_GUARDS].count;
 		size_t len = payload_for(guard_at((uint32_t)rand() % count));
-		bool to_client = rand() % 2;
+		enum guard_dir sent = (enum guard_dir)(rand() % 3);
 		char want[256] = "";
 
 		for (uint32_t i = 0; i < count && len >= GUARDS_PAYLOAD_MIN; i++)
 			if (guard_at(i)->where != GUARD_BUILTIN &&
-			    alone(guard_at(i), to_client, len))
+			    alone(guard_at(i), sent, len))
 				snprintf(want + strlen(want), sizeof(want) - strlen(want),
 				    "%s%s", want[0] ? " " : "",
 				    fs_str(fs, guard_at(i)->id));
-		assert_string_equal(hit_by(to_client, p, len), want);
+		assert_string_equal(hit_by(sent, p, len), want);
 		found += want[0] != '\0';
 	}
 	assert_true(found > 1000);
@@ -385,7 +479,7 @@ static void test_chance(void **state)
 			x ^= x << 17;
 			memcpy(p + k, &x, 8);
 		}
-		hits += guards_match(set, i & 1, p, sizeof(p), hit);
+		hits += guards_match(set, GUARD_BOTH, p, sizeof(p), hit);
 	}
 	for (uint32_t i = 0; i < fs->table[FS_GUARDS].count; i++) {
 		const struct guard *g = guard_at(i);
@@ -411,6 +505,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ms17_010),
+		cmocka_unit_test(test_doublepulsar),
 		cmocka_unit_test(test_rdp),
 		cmocka_unit_test(test_sessions),
 		cmocka_unit_test(test_pipes),

