@@ -183,8 +183,7 @@ static void side_json(struct jsonbuf *b, const char *key, const struct judged *j
 		jsonbuf_raw(b, "}");
 	}
 	jsonbuf_raw(b, "],\"denied_packets\":");
-	jsonbuf_uint(b, j->fate.judged ? j->fate.dropped :
-		j->v.result == FS_DENY ? j->flow->packets : 0);
+	jsonbuf_uint(b, replay_denied(j));
 	jsonbuf_raw(b, j->exposure ? ",\"exposure\":true}" : ",\"exposure\":false}");
 }
 
@@ -202,7 +201,10 @@ static void row_json(struct jsonbuf *b, const struct pair *p)
 		jsonbuf_number(b, ",\"src_port\":", f->sport);
 	replay_end(&f->dst, 0, false, text, sizeof(text));
 	jsonbuf_member(b, ",\"dest_ip\":", text);
-	jsonbuf_number(b, has_ports(f->proto) ? ",\"dest_port\":" : ",\"icmp_type\":", f->dport);
+	if (has_ports(f->proto))
+		jsonbuf_number(b, ",\"dest_port\":", f->dport);
+	else if (f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6)
+		jsonbuf_number(b, ",\"icmp_type\":", f->dport);
 	jsonbuf_member(b, ",\"proto\":", replay_proto(&p->before.asked, service));
 	if (f->app != APP_NONE)
 		jsonbuf_member(b, ",\"app_proto\":", app_name((enum app)f->app));

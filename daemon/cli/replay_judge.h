@@ -77,4 +77,7 @@ const char *replay_action(const struct replay_hit *h);
 /* The rule that allows, the guard, or the reason. */
 const char *replay_why(const struct judged *j, char *buf, size_t size);
 
+/* How many of its packets the kernel would have denied. */
+uint64_t replay_denied(const struct judged *j);
+
 #endif

@@ -65,7 +65,10 @@ static void line_json(struct jsonbuf *b, const struct pkt_view *v, uint64_t numb
 		jsonbuf_number(b, ",\"src_port\":", v->sport);
 	replay_end(&v->dst, 0, false, text, sizeof(text));
 	jsonbuf_member(b, ",\"dest_ip\":", text);
-	jsonbuf_number(b, has_ports(v) ? ",\"dest_port\":" : ",\"icmp_type\":", asked.dport);
+	if (has_ports(v))
+		jsonbuf_number(b, ",\"dest_port\":", asked.dport);
+	else if (v->proto == IPPROTO_ICMP || v->proto == IPPROTO_ICMPV6)
+		jsonbuf_number(b, ",\"icmp_type\":", asked.dport);
 	jsonbuf_member(b, ",\"proto\":", replay_proto(&asked, service));
 	jsonbuf_member(b, ",\"reason\":", why);
 	if (guard)

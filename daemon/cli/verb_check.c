@@ -214,6 +214,8 @@ int verb_check(int argc, char **argv)
 		return cli_usage("check needs a policy directory");
 	if (cli_opt("guards") && cli.format == FORMAT_SARIF)
 		return cli_usage("guards are listed as text or json");
+	if (cli_opt("guards") && cli_opt("fail-on"))
+		return cli_usage("--fail-on does not go with --guards");
 	if ((rc = fail_on(&on)) != CLI_OK || (rc = cli_time(&at)) != CLI_OK)
 		return rc;
 	diag_init(&d);

@@ -8,16 +8,19 @@
 
 /* Words an option takes, where they are few and fixed. */
 static const struct {
-	const char *option, *words;
+	const char *verb, *option, *words;
 } values[] = {
-    {"fail-on", "opened exposure any"},
-    {"scope", "legacy all"},
+    {"check", "fail-on", "error warning note"},
+    {"diff", "fail-on", "opened exposure any"},
+    {"replay", "fail-on", "opened closed exposure any"},
+    {"block", "scope", "legacy all"},
 };
 
-static const char *values_of(const char *option)
+static const char *values_of(const struct verb *v, const char *option)
 {
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
-		if (strcmp(values[i].option, option) == 0)
+		if (strcmp(values[i].verb, v->name) == 0 &&
+		    strcmp(values[i].option, option) == 0)
 			return values[i].words;
 	return NULL;
 }
@@ -65,13 +68,14 @@ static void bash_values(const struct verb *v)
 		puts("' ;;");
 	}
 	for (const struct verb_opt *o = v->opts; o && o->name; o++) {
-		const char *words = o->arg ? values_of(o->name) : NULL;
+		const char *words = o->arg ? values_of(v, o->name) : NULL;
 
 		if (words)
 			printf("\t%s:--%s) words='%s' ;;\n", v->name, o->name, words);
 		else if (o->arg)
 			printf("\t%s:--%s) files=%d ;;\n", v->name, o->name,
-			    strcmp(o->arg, "EVENTS") == 0);
+			    strcmp(o->arg, "EVENTS") == 0 || strcmp(o->arg, "OTHER") == 0 ||
+				strcmp(o->arg, "DIR") == 0);
 	}
 }
 
@@ -163,7 +167,7 @@ static void zsh_option(const char *name, const char *arg, const char *help,
 		printf(":%s:", arg);
 		if (words)
 			printf("(%s)", words);
-		else if (strcmp(arg, "DIR") == 0)
+		else if (strcmp(arg, "DIR") == 0 || strcmp(arg, "OTHER") == 0)
 			fputs("_files -/", stdout);
 		else if (strcmp(arg, "EVENTS") == 0)
 			fputs("_files", stdout);
@@ -184,7 +188,8 @@ static void zsh_verb(const struct verb *v)
 	if (v->live)
 		zsh_option("runtime-dir", "DIR", "of the daemon", NULL);
 	for (const struct verb_opt *o = v->opts; o && o->name; o++)
-		zsh_option(o->name, o->arg, o->help, o->arg ? values_of(o->name) : NULL);
+		zsh_option(
+		    o->name, o->arg, o->help, o->arg ? values_of(v, o->name) : NULL);
 	if (words_of(v)) {
 		fputs(" \\\n\t\t\t':word:(", stdout);
 		for (const char *s = v->args; *s; s++)

@@ -129,7 +129,7 @@ int replay_read(const char *path, const struct readers *to, unsigned nto,
 	int got;
 
 	if (!f) {
-		cli_warnx("capture: %s", err);
+		cli_warnx("capture %s: %s", path, err);
 		return CLI_USAGE;
 	}
 	while ((got = pcapfile_some(f, in, WIRE_AHEAD)) > 0) {
@@ -154,7 +154,7 @@ int replay_read(const char *path, const struct readers *to, unsigned nto,
 		}
 	if (got < 0) {
 		n->broken_off = true;
-		cli_warnx("capture breaks off after %llu packets: %s",
+		cli_warnx("capture %s breaks off after %llu packets: %s", path,
 		    (unsigned long long)n->packets, pcapfile_error(f));
 	}
 	pcapfile_close(f);
@@ -336,16 +336,19 @@ static void row_json(struct jsonbuf *b, const struct judged *j)
 {
 	const struct replay_flow *f = j->flow;
 	bool icmp = f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6;
+	bool ports = f->proto == IPPROTO_TCP || f->proto == IPPROTO_UDP ||
+		     f->proto == IPPROTO_SCTP;
 	char text[64], service[ANSWER_SERVICE_LEN];
 
 	replay_timestamp(f->first_us, text, sizeof(text));
 	RAW(b, "{\"timestamp\":");
 	jsonbuf_str(b, text);
 	address_json(b, ",\"src_ip\":", &f->src);
-	if (!icmp)
+	if (ports)
 		jsonbuf_number(b, ",\"src_port\":", f->sport);
 	address_json(b, ",\"dest_ip\":", &f->dst);
-	jsonbuf_number(b, icmp ? ",\"icmp_type\":" : ",\"dest_port\":", f->dport);
+	if (ports || icmp)
+		jsonbuf_number(b, icmp ? ",\"icmp_type\":" : ",\"dest_port\":", f->dport);
 	RAW(b, ",\"proto\":");
 	jsonbuf_str(b, replay_proto(&j->asked, service));
 	if (f->app != APP_NONE) {
@@ -361,8 +364,8 @@ static void row_json(struct jsonbuf *b, const struct judged *j)
 		gates_json(b, j);
 	if (j->fate.condemned > 0)
 		jsonbuf_number(b, ",\"condemned_packets\":", j->fate.condemned);
-	if (j->fate.dropped > 0)
-		jsonbuf_number(b, ",\"denied_packets\":", j->fate.dropped);
+	if (replay_denied(j) > 0)
+		jsonbuf_number(b, ",\"denied_packets\":", replay_denied(j));
 	jsonbuf_number(b, ",\"packets\":", f->packets);
 	jsonbuf_number(b, ",\"bytes\":", f->bytes);
 	RAW(b, "}\n");
@@ -396,6 +399,23 @@ void replay_end(
 		snprintf(buf, size, a->v == 6 ? "[%s]:%u" : "%s:%u", text, port);
 }
 
+/* Of what is not TCP the verdict is that of all its packets. */
+uint64_t replay_denied(const struct judged *j)
+{
+	if (j->fate.judged)
+		return j->fate.dropped;
+	return j->v.result == FS_DENY ? j->flow->packets : 0;
+}
+
+/* What weighs most of the hits that stopped nothing: the first that would have. */
+static const struct replay_hit *told_hit(const struct judged *j)
+{
+	for (size_t i = 0; i < j->nhits; i++)
+		if (j->hit[i].observed)
+			return &j->hit[i];
+	return &j->hit[0];
+}
+
 /* The rule that allows, or the host that has none, or the reason. */
 const char *replay_why(const struct judged *j, char *buf, size_t size)
 {
@@ -414,7 +434,7 @@ const char *replay_why(const struct judged *j, char *buf, size_t size)
 	}
 	if (j->nhits) {
 		const struct replay_hit *drop = replay_condemns(j);
-		const struct replay_hit *h = drop ? drop : &j->hit[j->nhits - 1];
+		const struct replay_hit *h = drop ? drop : told_hit(j);
 
 		snprintf(buf, size, "guard %s: %s at packet %llu", h->guard,
 		    replay_action(h), (unsigned long long)h->packet);

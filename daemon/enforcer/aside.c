@@ -37,6 +37,8 @@ static _Noreturn void aside_child(const struct enforcer *e, pid_t parent, aside_
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)setpriority(PRIO_PROCESS, 0, ASIDE_NICE); /* others are in a hurry */
 	if (getppid() == parent) {
+		/* while it is open the kernel takes the table for owned: before the lock */
+		nft_close(e->nft);
 		aside_close(e->lock_fd);
 		aside_close(e->ctl_fd);
 		for (int role = 0; role < ROLE_COUNT; role++)

@@ -100,7 +100,12 @@ static int reload_commit(struct enforcer *e, const struct ruleset *old, struct i
 	    "%u us to build, %u us to commit%s%u pieces, the longest %u us", i->generation,
 	    st.messages, st.bytes, st.elements_added, st.elements_deleted, st.build_us,
 	    st.commit_us, st.pieces ? " " : ", not in ", st.pieces, st.longest_us);
-	return reload_verify(e, i);
+	r = reload_verify(e, i);
+	if (r != 0) { /* what is there is not known: nothing is taken away by name */
+		nft_rest_free(e->rest);
+		e->rest = NULL;
+	}
+	return r;
 }
 
 static void reload_say(const struct enforcer *e, const struct load_result *r)

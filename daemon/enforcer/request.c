@@ -326,6 +326,8 @@ void request_breathe(void *enforcer)
 		struct msg_hdr hdr;
 		union msg_body body;
 
+		if (c->io && c->head)
+			queue_flush(c);
 		for (int i = 0; i < REQUEST_TURN && c->io && c->ready && later_room(c); i++) {
 			if (!request_next(c, &hdr, &body))
 				break;

@@ -60,6 +60,8 @@ int nft_reload(struct nft *n, const struct ruleset *old, const struct ruleset *n
 /* Take away what nothing asks any more since the switch; `old` of nft_reload() is needed
  * until then.  Frees rest; *st tells of this alone. */
 void nft_reload_rest(struct nft_rest *rest, struct nft_stats *st);
+/* Leave it: it is swept the next time.  NULL is legal. */
+void nft_rest_free(struct nft_rest *rest);
 
 /* Add (renew the timeout of) an element of a set with timeouts; timeout_s 0: none.
  * key: as in a ruleset, each part padded to 4; of an interval set first and last.

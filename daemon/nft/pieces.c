@@ -245,6 +245,14 @@ static struct nft_rest *rest_new(struct pieces *p)
 	return rest;
 }
 
+void nft_rest_free(struct nft_rest *rest)
+{
+	if (rest == NULL)
+		return;
+	pieces_free(&rest->p);
+	free(rest);
+}
+
 void nft_reload_rest(struct nft_rest *rest, struct nft_stats *st)
 {
 	int r = 0;
@@ -257,8 +265,7 @@ void nft_reload_rest(struct nft_rest *rest, struct nft_stats *st)
 		if (rest->p.ways.left[i])
 			r = drain(&rest->p, i);
 	*st = rest->st;
-	pieces_free(&rest->p);
-	free(rest);
+	nft_rest_free(rest);
 }
 
 /* ---- the reload ---- */

@@ -29,7 +29,7 @@ const struct role_row role_table[ROLE_COUNT] = {
 		.what = "owns table inet cordon, starts the others, checks requests" },
 	[ROLE_LOADER] = { .name = "loader", .as_bytes = 2048 * MIB, .cpu_s = 60,
 		.files = 64, .file_bytes = 512 * MIB,
-		.nice = 10, /* a reload can wait, a block can not */
+		.nice = 1, /* below those who block; not below all others: it has 90 s */
 		.what = "parses and compiles the policy tree, once" },
 	[ROLE_SENSOR] = { .name = "sensor", .files = 128,
 		.start_caps = CAP(NET_ADMIN) | CAP(NET_RAW),

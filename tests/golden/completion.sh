@@ -47,6 +47,8 @@ for v in $verbs; do
 	[ -z "$formats" ] || offers "$formats" cordon "$v" --format = ""
 done
 offers "opened exposure any" cordon diff --fail-on ""
+offers "opened closed exposure any" cordon replay --fail-on ""
+offers "error warning note" cordon check --fail-on ""
 offers "exposure" cordon diff --fail-on=ex --fail-on = ex
 offers "bash zsh" cordon completion ""
 mkdir "$work/trees" "$work/trees/policy one"

@@ -249,6 +249,9 @@ def chance(r):
     rows = [Row(n, [every(SESSIONS[n])]) for n in session] + r.sample([x for x in ROWS if x.steps and x.steps[-1][0] == "packets" and not x.counts], 1)
     rows += [r.choice([x for x in ROWS if x.name.startswith(kind) and "padded" not in x.name and "frame" not in x.name])
              for kind in ("link: ", "file: ")]
+    # nflog's headers are in the file's byte order, and the writer here knows one
+    if rows[-2].name.startswith("link: nflog") and ("endian" in rows[-1].name or "orders" in rows[-1].name):
+        rows.pop()
     return Row(" + ".join([*names, *[x.name for x in rows]]), steps + [s for x in rows for s in x.steps])
 
 
