@@ -164,6 +164,8 @@ static void print_sensor(const json_t *s)
 	line("");
 	count(s, "flows", "flows, ", TONE_PLAIN);
 	count(s, "evicted", "evicted, ", TONE_PLAIN);
+	count(s, "let_go", "let go, ", TONE_PLAIN);
+	count(s, "conflicts", "conflicts, ", TONE_PLAIN);
 	count(s, "sightings", "sightings, ", TONE_PLAIN);
 	count(s, "lost", "lost\n", TONE_BAD);
 }

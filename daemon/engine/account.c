@@ -229,6 +229,9 @@ void account_lost(struct engine *g, const struct msg_sensor_stats *was,
 
 	if (after > before)
 		g->account.lost += after - before;
+	before = was ? was->conflicts : 0;
+	if (now->conflicts > before)
+		g->account.conflicts += now->conflicts - before;
 }
 
 /* ---- once a period ---- */
@@ -253,6 +256,7 @@ static void tell_healths(struct engine *g)
 	tell_health(g, REASON_LOG_QUOTA, a->held, &a->held_told);
 	tell_health(g, REASON_FLOWS_FULL, without_room(&a->counted), &a->full_told);
 	tell_health(g, REASON_UNHEARD, a->lost, &a->lost_told);
+	tell_health(g, REASON_CONFLICT, a->conflicts, &a->conflicts_told);
 }
 
 void account_tick(struct engine *g, uint64_t mono_us)

@@ -22,6 +22,7 @@ struct account {
 	uint64_t held, held_told;   /* events that quotas held back */
 	uint64_t full_told;         /* packets without room in the set of flows */
 	uint64_t lost, lost_told;   /* sightings lost before they came here */
+	uint64_t conflicts, conflicts_told; /* bytes that were sent twice, and differed */
 	uint64_t due_us;            /* of the health events */
 	bool full_known;
 };

@@ -105,11 +105,12 @@ static json_t *sensor_status(const struct engine *g, const struct msg_status *s)
 {
 	const struct msg_sensor_stats *st = &g->sensor_stats;
 
-	return json_pack("{s:b, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I}", "up",
+	return json_pack("{s:b, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "up",
 	    s->sensor_up && g->sensor >= 0, "restarts", (int)s->restarts[ROLE_SENSOR],
 	    "handles", (int)st->handles, "packets", (json_int_t)st->packets, "dropped",
 	    (json_int_t)st->dropped, "flows", (json_int_t)st->flows, "evicted",
-	    (json_int_t)st->evicted, "sightings", (json_int_t)st->sightings, "lost",
+	    (json_int_t)st->evicted, "let_go", (json_int_t)st->let_go, "conflicts",
+	    (json_int_t)st->conflicts, "sightings", (json_int_t)st->sightings, "lost",
 	    (json_int_t)st->lost);
 }
 

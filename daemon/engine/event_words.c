@@ -101,6 +101,8 @@ const struct event_reason_row event_reasons[REASON_COUNT] = {
 	    "packets of flows beyond the kernel's table of flows: denied, counted by host" },
 	[REASON_UNHEARD] = { "unheard",
 	    "packets the kernel logged were lost before the engine; counted by host" },
+	[REASON_CONFLICT] = { "conflict",
+	    "bytes of a connection were sent again with other content; the first ones count" },
 };
 
 enum event_kind event_kind_by_name(const char *name)

@@ -155,6 +155,8 @@ struct msg_sensor_stats {
 	uint64_t packets, dropped; /* since start, all handles */
 	uint64_t flows, evicted, sightings, lost; /* lost: could not be sent */
 	uint64_t nflog_lost;       /* logged by the kernel, lost before it was read */
+	uint64_t conflicts;        /* bytes sent again with other content */
+	uint64_t let_go;           /* flows' facts and waiting bytes there was no room for */
 	uint32_t handles;
 };
 

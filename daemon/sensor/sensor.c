@@ -268,6 +268,8 @@ static void on_second(void *arg)
 	wire_get_stats(s->wire, &w);
 	st.flows = w.flows;
 	st.evicted = w.flows_evicted;
+	st.conflicts = w.conflicts;
+	st.let_go = w.facts_evicted + w.streams_evicted + w.frags_dropped;
 	st.nflog_lost = s->nflog_lost;
 	report_stats(s->report, &st);
 	half_open(s);

@@ -262,6 +262,14 @@ def start(build, work):
     sys.exit("the daemon is not ready:\n" + open(work + "/log").read())
 
 
+def send_otherwise(gw):
+    """Bytes that wait for what is before them come again with other content."""
+    conn = C.Conn(gw, "10.30.3.250", C.H, PORTS["telnet"])
+    for letter in b"BC":
+        E.tcp(conn, bytes([letter]) * 8, seq=conn.seq + 8)
+    time.sleep(2.5)  # the sensor tells its counts once a second
+
+
 def main():
     gw = P.Gateway(C.SIDES)
     bad, stale, rows = [], set(MISSED), []
@@ -287,8 +295,13 @@ def main():
                 if word == "missed":
                     stale.discard(key)
             rows.append((technique, row))
+        send_otherwise(gw)
         daemon.terminate()
         daemon.wait(10)
+        with open(work + "/events") as f:
+            told = [json.loads(line)["cordon"] for line in f]
+        if not any(e["kind"] == "health" and e["reason"] == "conflict" for e in told):
+            bad.append("bytes sent again with other content: no event")
     for name in PROTOCOLS:
         print("%-32s" % name + "".join("%-10s" % s for n, s in columns if n == name))
         for technique, row in rows:
